@@ -1,0 +1,65 @@
+"""Pairwise wiring: a small network reads two neurons and answers with their synapse.
+
+The wiring of G-net (Shuvaev et al. 2024, PNAS 121(38) e2409160121).
+"""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+
+from evodev.decoders.base import Tissue, Wires, Wiring, biased
+from evodev.genome import Gene, GenomeSpec, spec_of
+from evodev.substrate import Substrate
+from evodev.types import Genes, Key
+
+
+@dataclass(frozen=True)
+class PairwiseMLP(Wiring):
+    """weight = MLP([state_i, state_j]), one MLP a projection, and one a population for its biases.
+
+    The first layer is applied to the two sides apart and added, so that the table of pairs is built only once, at the
+    width of the hidden layer.
+
+    Attributes:
+        hidden: widths of the MLP's tanh layers.
+    """
+
+    hidden: tuple[int, ...] = (16, 8)
+
+    def __post_init__(self) -> None:
+        if not self.hidden or min(self.hidden) < 1:
+            raise ValueError(f"wiring: hidden needs one or more positive widths, given {self.hidden}")
+
+    def _layers(self, name: str, inputs: int) -> list[Gene]:
+        out, width = [], inputs
+        for i, size in enumerate((*self.hidden, 1)):
+            out.append(Gene(f"{name}/layer{i}", (width, size), scale=width**-0.5))
+            out.append(Gene(f"{name}/offset{i}", (size,), scale=0.5))
+            width = size
+        return out
+
+    def genome_spec(self, substrate: Substrate, widths: dict[str, int]) -> GenomeSpec:
+        out = []
+        for p in substrate.grown:
+            out += self._layers(p.name, widths[p.pre] + widths[p.post])
+        for name in biased(substrate):
+            out += self._layers(f"{name}/bias", widths[name])
+        return spec_of(out)
+
+    def connect(self, genes: Genes, tissue: Tissue, substrate: Substrate, *, key: Key) -> Wires:
+        weights, biases = {}, {}
+        for p in substrate.grown:
+            pre, post = tissue.states[p.pre], tissue.states[p.post]
+            first = genes[f"{p.name}/layer0"]
+            sides = (pre @ first[: pre.shape[1]])[:, None, :] + (post @ first[pre.shape[1] :])[None, :, :]
+            x = sides + genes[f"{p.name}/offset0"]
+            for i in range(1, len(self.hidden) + 1):
+                x = jnp.tanh(x) @ genes[f"{p.name}/layer{i}"] + genes[f"{p.name}/offset{i}"]
+            weights[p.name] = x[..., 0]
+        for name in biased(substrate):
+            x = tissue.states[name] @ genes[f"{name}/bias/layer0"] + genes[f"{name}/bias/offset0"]
+            for i in range(1, len(self.hidden) + 1):
+                x = jnp.tanh(x) @ genes[f"{name}/bias/layer{i}"] + genes[f"{name}/bias/offset{i}"]
+            biases[name] = 0.3 * x[:, 0]
+        logits = {name: jnp.abs(w) for name, w in weights.items()}
+        return Wires(logits, weights, {name: jnp.ones_like(w) for name, w in weights.items()}, biases)

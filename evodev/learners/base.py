@@ -1,0 +1,44 @@
+"""The contract of a learner: the rule by which a network changes in life."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from evodev.genome import GenomeSpec
+from evodev.network import Network, synapses
+from evodev.substrate import Substrate
+from evodev.types import Genes, Inputs, Key, Outputs, Scalar, Targets
+
+
+class Learner(ABC):
+    """``init`` and one ``step``; the loop over a life belongs to ``lifetime``.
+
+    A learner is a frozen dataclass and holds no arrays. What it carries from step to step is its state, any pytree.
+    ``perceive`` is for what a life cannot change: it is applied once to all inputs of a life, so that a learner which
+    only writes on the read-out does not send the same input through the same network again at every probe.
+    """
+
+    @abstractmethod
+    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
+        """The genes that the learner owns; raises ValueError for a substrate that it cannot serve."""
+
+    def perceive(self, network: Network, inputs: Inputs, substrate: Substrate) -> Inputs:
+        """What ``step`` and ``predict`` will be given in place of the inputs; the inputs themselves unless overridden."""
+        return inputs
+
+    @abstractmethod
+    def init(self, genes: Genes, network: Network, substrate: Substrate, *, key: Key) -> Any:
+        """State at birth."""
+
+    @abstractmethod
+    def step(
+        self, genes: Genes, state: Any, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key
+    ) -> Any:
+        """State after learning from one batch; ``targets`` are class numbers (batch,) or values (batch, outputs)."""
+
+    @abstractmethod
+    def predict(self, genes: Genes, state: Any, inputs: Inputs, substrate: Substrate) -> Outputs:
+        """Outputs for a batch: log-odds of classes, or values."""
+
+    def operations(self, network: Network, substrate: Substrate) -> Scalar:
+        """Synaptic operations to learn from one sample: a synapse used or changed counts once."""
+        return synapses(network)

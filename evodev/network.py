@@ -1,0 +1,154 @@
+"""The network: the grown phenotype, and what it computes.
+
+The only type that crosses from development to life.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from evodev.substrate import Population, Projection, Substrate, kernel_paths, path_name
+from evodev.types import Array, Float, Inputs, Matrix, Outputs, Scalar, Vector
+
+Forward = Callable[["Network", Inputs], Outputs]
+
+
+@struct.dataclass
+class Network:
+    """Weights, masks and plasticity gains a projection; biases and living neurons a population.
+
+    ``weights[p]`` is already masked at birth; a learner keeps it so. Keys are projection names (``pre->post``) and
+    population names.
+    """
+
+    weights: dict[str, Matrix]
+    masks: dict[str, Matrix]
+    gains: dict[str, Matrix]
+    biases: dict[str, Vector]
+    alive: dict[str, Vector]
+
+
+def synapse_counts(network: Network) -> dict[str, Scalar]:
+    """Synapses in each projection."""
+    return {name: mask.sum() for name, mask in network.masks.items()}
+
+
+def synapses(network: Network) -> Scalar:
+    """Synapses in the whole network."""
+    return jnp.stack([jnp.asarray(count) for count in synapse_counts(network).values()]).sum()
+
+
+_ACTIVATE: dict[str, Callable[[Array], Array]] = {
+    "linear": lambda x: x,
+    "relu": jax.nn.relu,
+    "tanh": jnp.tanh,
+    "sin": jnp.sin,
+    "gauss": lambda x: jnp.exp(-(x**2)),
+    "softplus": jax.nn.softplus,
+    "square": lambda x: jax.nn.relu(x) ** 2,
+    "gelu": jax.nn.gelu,
+}
+
+
+def _standard(x: Array) -> Array:
+    return (x - x.mean(-1, keepdims=True)) * jax.lax.rsqrt(x.var(-1, keepdims=True) + 1e-6)
+
+
+def _unit(x: Array) -> Array:
+    return x * jax.lax.rsqrt((x**2).sum(-1, keepdims=True) + 1e-6)
+
+
+def respond(population: Population, drive: Float[Array, "batch n"], bias: Vector, alive: Vector) -> Float[Array, "batch n"]:
+    """Activity of a population: bias, activation, normalisation, and silence of the dead."""
+    activity = _ACTIVATE[population.activation](drive + bias) * alive
+    match population.normalisation:
+        case "standard":
+            activity = _standard(activity) * alive
+        case "unit":
+            activity = _unit(activity)
+        case "types":
+            local = activity.reshape(*activity.shape[:-1], -1, population.types)
+            local = local * jax.lax.rsqrt((local**2).mean(-1, keepdims=True) + 1e-2)
+            activity = local.reshape(activity.shape)
+    return activity
+
+
+def activities(substrate: Substrate, network: Network, inputs: Inputs) -> dict[str, Float[Array, "batch n"]]:
+    """Activity of every population after ``substrate.ticks`` sweeps, the inputs clamped.
+
+    Args:
+        substrate: what the network grew in.
+        network: its weights and biases.
+        inputs: (batch, ...); flattened to (batch, input size).
+    """
+    clamped = inputs.reshape(inputs.shape[0], -1)
+    state = {p.name: jnp.zeros((inputs.shape[0], p.size)) for p in substrate.populations} | {substrate.input.name: clamped}
+    for _ in range(substrate.ticks):
+        before = dict(state)
+        for population in substrate.populations[1:]:
+            drive = jnp.zeros((inputs.shape[0], population.size))
+            for projection in substrate.into(population.name):
+                source = before if substrate.is_recurrent(projection) else state
+                drive = drive + source[projection.pre] @ network.weights[projection.name]
+            state[population.name] = respond(
+                population, drive, network.biases[population.name], network.alive[population.name]
+            )
+    return state
+
+
+def forward(substrate: Substrate, network: Network, inputs: Inputs) -> Outputs:
+    """Outputs of the network, shape (batch, outputs)."""
+    return activities(substrate, network, inputs)[substrate.output.name]
+
+
+def readout_projections(substrate: Substrate) -> tuple[Projection, ...]:
+    """The blank slates in front of the outputs, in order.
+
+    Raises:
+        ValueError: if there is none, if something grown also projects to the outputs, or if the outputs send.
+    """
+    into = substrate.into(substrate.output.name)
+    if not into or not all(p.blank for p in into) or any(p.pre == substrate.output.name for p in substrate.projections):
+        raise ValueError(
+            "learner: a read-out learner needs every projection into the outputs to be blank (blank: true) and none out "
+            "of them; or choose the gradient learner"
+        )
+    return into
+
+
+def readout_inputs(substrate: Substrate, network: Network, inputs: Inputs) -> Float[Array, "batch n"]:
+    """Activity of all neurons that project to the outputs, side by side in the order of their projections."""
+    state = activities(substrate, network, inputs)
+    return jnp.concatenate([state[p.pre] for p in readout_projections(substrate)], axis=1)
+
+
+def write_params(substrate: Substrate, network: Network, params: Any) -> Any:
+    """A grown network written into a parameter pytree of the shape it was read off (:func:`from_params`).
+
+    Kernels take the masked weights; a rank-1 leaf called ``bias`` beside a kernel takes the biases of the population
+    that the kernel feeds. Every other leaf is kept.
+    """
+    paths = kernel_paths(params)
+    values: dict[str, Array] = {}
+    for path, projection in zip(paths, substrate.projections, strict=True):
+        values[path] = network.weights[projection.name]
+        values[path.rpartition("/")[0] + "/bias"] = network.biases[projection.post]
+    return jax.tree_util.tree_map_with_path(lambda path, leaf: values.get(path_name(path), leaf), params)
+
+
+def model_forward(apply: Callable[[Any, Inputs], Outputs], params: Any, substrate: Substrate) -> Forward:
+    """A :data:`Forward` that runs somebody else's model on the network's numbers.
+
+    Args:
+        apply: ``apply(params, inputs) -> outputs``, for example ``lambda p, x: module.apply({"params": p}, x)``.
+        params: a template pytree of the model's parameters.
+        substrate: :func:`from_params` of the same pytree.
+    """
+
+    def run(network: Network, inputs: Inputs) -> Outputs:
+        return apply(write_params(substrate, network, params), inputs)
+
+    return run

@@ -1,0 +1,72 @@
+"""The organism: a decoder and a learner on one substrate; its genome is both their genes."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+
+from evodev.genome import GenomeSpec, branch
+from evodev.learners import Learner
+from evodev.network import Network
+from evodev.substrate import Substrate
+from evodev.types import Genes, Genome, Key
+
+
+class Grower(Protocol):
+    """What an organism asks of a decoder; baselines without development answer to it too."""
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the key changes the network; then every life grows its own."""
+        ...
+
+    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
+        """The genes of growth."""
+        ...
+
+    def grow(self, genome: Genome, substrate: Substrate, *, key: Key) -> Network:
+        """Genome -> network."""
+        ...
+
+
+@dataclass(frozen=True)
+class Organism:
+    """Everything that a genome means: where it grows, how, and how the grown network learns.
+
+    Raises:
+        ValueError: if the learner or the decoder cannot serve the substrate.
+    """
+
+    substrate: Substrate
+    decoder: Grower
+    learner: Learner
+
+    @property
+    def genome_spec(self) -> GenomeSpec:
+        """Genes named ``decoder/...`` and ``learner/...``."""
+        return GenomeSpec.join(
+            {
+                "decoder": self.decoder.genome_spec(self.substrate),
+                "learner": self.learner.genome_spec(self.substrate),
+            }
+        )
+
+    def split(self, genome: Genome) -> tuple[Genome, Genes]:
+        """Genome -> the decoder's own genome, and the learner's genes by name."""
+        size = self.decoder.genome_spec(self.substrate).size
+        return genome[:size], branch(self.genome_spec.unpack(genome), "learner")
+
+    def develop(self, genome: Genome, *, key: Key) -> tuple[Network, Genes]:
+        """Genome -> the network at birth and the learner's genes."""
+        own, genes = self.split(genome)
+        return self.decoder.grow(own, self.substrate, key=key), genes
+
+
+def shuffle_genes(spec: GenomeSpec, genome: Genome, *, key: Key) -> Genome:
+    """A control: the numbers of each gene in random order, gene by gene (single numbers stay)."""
+    parts = [
+        jax.random.permutation(jax.random.fold_in(key, i), genome[where])
+        for i, where in enumerate(spec.slices.values())
+    ]
+    return jnp.concatenate(parts) if parts else genome

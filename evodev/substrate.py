@@ -1,0 +1,245 @@
+"""The substrate: the fixed physics in which networks grow.
+
+Named neuron populations with coordinates, and the projections allowed between them. A substrate is static and
+hashable: it holds no arrays, only what is needed to make them.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+
+ACTIVATIONS = ("linear", "relu", "tanh", "sin", "gauss", "softplus", "square", "gelu")
+NORMALISATIONS = ("none", "standard", "unit", "types")
+
+
+@dataclass(frozen=True)
+class Population:
+    """A named set of neurons on a grid: ``types`` neurons at each grid position.
+
+    Neuron ``p * types + t`` sits at position ``p`` (row-major) and is of type ``t``. Positions are the centres of the
+    grid's cells in [-1, 1], one axis a grid dimension, so that populations of different resolution overlay each other.
+
+    Attributes:
+        name: unique in its substrate.
+        grid: positions along each axis, for example ``(12, 12)`` or ``(40,)``.
+        types: neurons at each position.
+        activation: one of ``ACTIVATIONS``.
+        normalisation: ``none``; ``standard`` (zero mean, unit variance over the population); ``unit`` (unit length);
+            ``types`` (each position divided by the root mean square of its types: divisive normalisation).
+
+    Raises:
+        ValueError: for an empty grid or an unknown activation or normalisation.
+    """
+
+    name: str
+    grid: tuple[int, ...]
+    types: int = 1
+    activation: str = "relu"
+    normalisation: str = "none"
+
+    def __post_init__(self) -> None:
+        if not self.grid or min(self.grid) < 1 or self.types < 1:
+            raise ValueError(f"substrate: population {self.name!r} has no neurons (grid {self.grid}, {self.types} types)")
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"substrate: {self.name}.activation is {self.activation!r}; one of {', '.join(ACTIVATIONS)}")
+        if self.normalisation not in NORMALISATIONS:
+            known = ", ".join(NORMALISATIONS)
+            raise ValueError(f"substrate: {self.name}.normalisation is {self.normalisation!r}; one of {known}")
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return math.prod(self.grid) * self.types
+
+    @cached_property
+    def positions(self) -> np.ndarray:
+        """Grid positions, shape (positions, dimensions), in [-1, 1]."""
+        axes = [(np.arange(n) + 0.5) / n * 2 - 1 for n in self.grid]
+        return np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")], axis=-1).astype(np.float32)
+
+    @cached_property
+    def coordinates(self) -> np.ndarray:
+        """Where each neuron is, shape (n, dimensions)."""
+        return np.repeat(self.positions, self.types, axis=0)
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """Coordinates that tell all neurons apart: where there are several types, they are a further axis."""
+        if self.types == 1:
+            return self.coordinates
+        kinds = (np.arange(self.types, dtype=np.float32) + 0.5) / self.types * 2 - 1
+        return np.concatenate([self.coordinates, np.tile(kinds, self.size // self.types)[:, None]], axis=1)
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Synapses that may exist from one population to another.
+
+    Attributes:
+        pre: name of the population that sends.
+        post: name of the population that receives.
+        blank: a blank slate: not grown from the genome but born dense with zero weights, for a learner to write on.
+            Right where the meaning of the outputs is drawn afresh in each life.
+    """
+
+    pre: str
+    post: str
+    blank: bool = False
+
+    @property
+    def name(self) -> str:
+        """``pre->post``."""
+        return f"{self.pre}->{self.post}"
+
+
+@dataclass(frozen=True)
+class Substrate:
+    """Populations in order (first the inputs, last the outputs) and the projections between them.
+
+    A projection from an earlier to a later population is feedforward, skips included; any other is recurrent and
+    reads the activity of the tick before.
+
+    Attributes:
+        populations: in the order in which a tick updates them.
+        projections: at most one for each pair.
+        ticks: sweeps over the populations for one input.
+
+    Raises:
+        ValueError: naming the field at fault: unknown or repeated populations, repeated projections, an output that no
+            input can reach, a recurrent projection with a single tick.
+    """
+
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    ticks: int = 1
+
+    def __post_init__(self) -> None:
+        names = [p.name for p in self.populations]
+        if len(names) < 2 or len(set(names)) != len(names):
+            raise ValueError(f"substrate: populations need two or more different names, given {names}")
+        for projection in self.projections:
+            for end in (projection.pre, projection.post):
+                if end not in names:
+                    raise ValueError(f"substrate: projection {projection.name} names {end!r}, not one of {', '.join(names)}")
+        labels = [p.name for p in self.projections]
+        if len(set(labels)) != len(labels):
+            raise ValueError(f"substrate: projections repeat: {labels}")
+        if any(p.post == names[0] for p in self.projections):
+            raise ValueError(f"substrate: projections into the inputs {names[0]!r} would never be read; take them out")
+        if self.ticks < 1 or (self.ticks == 1 and any(self.is_recurrent(p) for p in self.projections)):
+            raise ValueError("substrate: ticks must be at least 2 with recurrent projections (1 without)")
+        if not self.reaches({p.name: 1 for p in self.projections}):
+            raise ValueError(f"substrate: no path from {names[0]!r} to {names[-1]!r}; add projections")
+
+    @property
+    def input(self) -> Population:
+        """The population that is clamped to the input."""
+        return self.populations[0]
+
+    @property
+    def output(self) -> Population:
+        """The population that is read."""
+        return self.populations[-1]
+
+    @property
+    def grown(self) -> tuple[Projection, ...]:
+        """The projections that development fills, the others being blank slates."""
+        return tuple(p for p in self.projections if not p.blank)
+
+    @property
+    def synapses(self) -> int:
+        """Possible synapses of all projections: the denominator of density."""
+        return sum(math.prod(self.shape(p)) for p in self.projections)
+
+    def population(self, name: str) -> Population:
+        """The population of that name."""
+        return next(p for p in self.populations if p.name == name)
+
+    def shape(self, projection: Projection) -> tuple[int, int]:
+        """(pre, post) sizes of a projection."""
+        return self.population(projection.pre).size, self.population(projection.post).size
+
+    def into(self, name: str) -> tuple[Projection, ...]:
+        """Projections that end in a population."""
+        return tuple(p for p in self.projections if p.post == name)
+
+    def is_recurrent(self, projection: Projection) -> bool:
+        """Whether a projection reads the activity of the tick before."""
+        names = [p.name for p in self.populations]
+        return names.index(projection.pre) >= names.index(projection.post)
+
+    def reaches(self, counts: Mapping[str, Any]) -> bool:
+        """Whether a path of projections with a synapse (a positive count) leads from the inputs to the outputs."""
+        seen, frontier = {self.input.name}, [self.input.name]
+        while frontier:
+            here = frontier.pop()
+            for projection in self.projections:
+                if projection.pre == here and projection.post not in seen and counts[projection.name] > 0:
+                    seen.add(projection.post)
+                    frontier.append(projection.post)
+        return self.output.name in seen
+
+
+def mlp(
+    sizes: tuple[int, ...], *, activation: str = "relu", skip: bool = False, blank_readout: bool = False
+) -> Substrate:
+    """A chain of one-dimensional populations, inputs first.
+
+    Args:
+        sizes: neurons a layer, two or more layers.
+        activation: of the hidden layers; the outputs are linear.
+        skip: also project the inputs straight to the outputs.
+        blank_readout: make every projection into the outputs a blank slate.
+    """
+    last = len(sizes) - 1
+    names = ["input", *[f"hidden{i}" for i in range(1, last)], "output"]
+    acts = ["linear", *[activation] * (last - 1), "linear"]
+    populations = tuple(Population(n, (s,), activation=a) for n, s, a in zip(names, sizes, acts, strict=True))
+    pairs = list(zip(names, names[1:], strict=False)) + ([("input", "output")] if skip and last > 1 else [])
+    return Substrate(populations, tuple(Projection(a, b, blank_readout and b == "output") for a, b in pairs))
+
+
+def recurrent(inputs: int, hidden: int, outputs: int, *, ticks: int = 5, activation: str = "tanh") -> Substrate:
+    """Inputs, one fully recurrent hidden population, outputs; ``ticks`` sweeps an input."""
+    populations = (
+        Population("input", (inputs,), activation="linear"),
+        Population("hidden", (hidden,), activation=activation),
+        Population("output", (outputs,), activation="linear"),
+    )
+    pairs = (("input", "hidden"), ("hidden", "hidden"), ("hidden", "output"))
+    return Substrate(populations, tuple(Projection(a, b) for a, b in pairs), ticks)
+
+
+def kernel_paths(params: Any) -> list[str]:
+    """Paths (``a/b/kernel``) of the rank-2 kernels in a parameter pytree, in tree order."""
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return [path_name(path) for path, leaf in leaves if getattr(leaf, "ndim", 0) == 2]
+
+
+def path_name(path: tuple[Any, ...]) -> str:
+    """A pytree path as ``a/b/c``."""
+    return "/".join(str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path)
+
+
+def from_params(params: Any) -> Substrate:
+    """Read a substrate off the dense kernels of a parameter pytree (flax linen, haiku-style or plain dicts).
+
+    The kernels, (inputs, outputs) each, must form a chain in the order in which the pytree lists them.
+
+    Raises:
+        ValueError: if there is no rank-2 kernel or the sizes do not chain.
+    """
+    leaves = {path_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
+    paths = kernel_paths(params)
+    if not paths:
+        raise ValueError(f"params: no rank-2 kernel among {', '.join(leaves) or 'no leaves'}")
+    shapes = [leaves[p].shape for p in paths]
+    for (path, a), (after, b) in zip(zip(paths, shapes, strict=True), list(zip(paths, shapes, strict=True))[1:], strict=False):
+        if a[1] != b[0]:
+            raise ValueError(f"params: kernel {path} gives {a[1]} outputs but {after} takes {b[0]} inputs; not a chain")
+    return mlp((shapes[0][0], *[s[1] for s in shapes]))

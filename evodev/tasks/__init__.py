@@ -1,0 +1,12 @@
+"""Tasks: one file a family of worlds, one line here each."""
+
+from evodev.tasks.base import SPLITS, Life, Split, Task
+from evodev.tasks.digits import FewShotDigits
+from evodev.tasks.sine import Sine
+
+TASKS: dict[str, type[Task]] = {
+    "few-shot-digits": FewShotDigits,
+    "sine": Sine,
+}
+
+__all__ = ["SPLITS", "TASKS", "FewShotDigits", "Life", "Sine", "Split", "Task"]

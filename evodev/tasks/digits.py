@@ -1,0 +1,146 @@
+"""Few-shot digits: real 8x8 handwritten digits, shifted over a canvas and turned, with labels drawn anew in each life."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from evodev.tasks.base import Life, Split, Task, check_split
+from evodev.types import Array, Key
+
+SIDE = 8
+FAMILIES: dict[Split, tuple[int, ...]] = {"train": tuple(range(6)), "validation": tuple(range(6)), "test": (6, 7, 8, 9)}
+
+
+@cache
+def _images(split: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images (n, 8, 8) in [0, 1] of a family, sorted by digit; where each digit starts; how many it has."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    images, digits = data.images.astype(np.float32) / 16.0, data.target
+    parts = []
+    for digit in FAMILIES[split]:
+        own = images[digits == digit]
+        cut = round(0.75 * len(own))
+        parts.append({"train": own[:cut], "validation": own[cut:], "test": own}[split])
+    counts = np.array([len(p) for p in parts], np.int32)
+    return np.concatenate(parts), np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int32), counts
+
+
+@dataclass(frozen=True)
+class FewShotDigits(Task):
+    """``ways`` classes a life, one example of each at every step; a class is a digit in one rotation.
+
+    scikit-learn's digits, placed uniformly at random on a ``canvas`` x ``canvas`` field. Train: digits 0-5, the first 75% of
+    each digit's images. Validation: the same classes, the other images (six digits are too few to hold classes out a
+    second time). Test: digits 6-9, classes never seen. Which class carries which label is drawn in each life.
+
+    Attributes:
+        canvas: side of the field, at least 8.
+        shift: place the digit at random; centred if false.
+        rotations: quarter turns that make classes, from 0, 1, 2, 3.
+        ways: classes in a life.
+        shots: learning steps, each with one example of every class.
+        probes: probe images of each class.
+    """
+
+    canvas: int = 12
+    shift: bool = True
+    rotations: tuple[int, ...] = (0, 1)
+    ways: int = 5
+    shots: int = 20
+    probes: int = 8
+    kind: Literal["classification"] = "classification"
+
+    def __post_init__(self) -> None:
+        if self.canvas < SIDE:
+            raise ValueError(f"task: canvas must be at least {SIDE}, the side of a digit; given {self.canvas}")
+        turns = self.rotations
+        if not turns or len(set(turns)) != len(turns) or not set(turns) <= {0, 1, 2, 3}:
+            raise ValueError(f"task: rotations must be different quarter turns out of 0, 1, 2, 3; given {turns}")
+        fewest = min(len(family) for family in FAMILIES.values()) * len(turns)
+        if not 2 <= self.ways <= fewest:
+            raise ValueError(
+                f"task: ways must be from 2 to {fewest}, the classes of the smallest family "
+                f"(4 test digits x {len(turns)} rotations); given {self.ways}"
+            )
+        for name in ("shots", "probes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"task: {name} must be at least 1, given {getattr(self, name)}")
+        available = min(int(_images(split)[2].min()) for split in FAMILIES)
+        if self.shots + self.probes > available:
+            raise ValueError(
+                f"task: shots + probes must be at most {available}, the images of the rarest digit; "
+                f"given {self.shots} + {self.probes}"
+            )
+
+    @property
+    def inputs(self) -> int:
+        return self.canvas**2
+
+    @property
+    def outputs(self) -> int:
+        return self.ways
+
+    @property
+    def steps(self) -> int:
+        return self.shots
+
+    @property
+    def batch(self) -> int:
+        return self.ways
+
+    @property
+    def unit(self) -> str:
+        return "samples a class"
+
+    @property
+    def ignorant_loss(self) -> float:
+        return float(np.log(self.ways))
+
+    @property
+    def held_out(self) -> str:
+        return "validation: unseen images of the train classes (digits 0-5); test: unseen classes (digits 6-9)"
+
+    def sample(self, split: Split, *, key: Key) -> Life:
+        check_split(split)
+        images, starts, counts = (jnp.asarray(a) for a in _images(split))
+        key_class, key_image, key_shift = jax.random.split(key, 3)
+        classes = jax.random.permutation(key_class, len(FAMILIES[split]) * len(self.rotations))[: self.ways]
+        digit, turn = classes // len(self.rotations), jnp.array(self.rotations)[classes % len(self.rotations)]
+        # a random subset without replacement: the images with the smallest of uniform draws, within each digit's own
+        many, most = self.shots + self.probes, int(_images(split)[2].max())
+        draw = jax.random.uniform(key_image, (self.ways, most))
+        draw = jnp.where(jnp.arange(most) < counts[digit][:, None], draw, 2.0)
+        chosen = starts[digit][:, None] + jnp.argsort(draw, axis=1)[:, :many]
+        pictures = self._place(images[chosen], jnp.broadcast_to(turn[:, None], chosen.shape), key=key_shift)
+        pictures = pictures.transpose(1, 0, 2, 3)  # (examples, ways, canvas, canvas)
+        labels = jnp.broadcast_to(jnp.arange(self.ways), (many, self.ways))
+        return Life(
+            pictures[: self.shots],
+            labels[: self.shots],
+            pictures[self.shots :].reshape(-1, self.canvas, self.canvas),
+            labels[self.shots :].reshape(-1),
+        )
+
+    def _place(self, images: Array, turns: Array, *, key: Key) -> Array:
+        """Turn every image (..., 8, 8) by its own quarter turns and put it on the canvas."""
+        flat, turn = images.reshape(-1, SIDE, SIDE), turns.reshape(-1)
+        turned = jnp.stack([jnp.rot90(flat, k, axes=(1, 2)) for k in range(4)])[turn, jnp.arange(turn.size)]
+        room = self.canvas - SIDE
+        corner = (
+            jax.random.randint(key, (turn.size, 2), 0, room + 1)
+            if self.shift
+            else jnp.full((turn.size, 2), room // 2)
+        )
+        # shifting by two one-hot matrices is a pair of small matmuls, many times faster on a CPU than a scatter
+        rows, columns = (
+            (jnp.arange(self.canvas)[:, None] - corner[:, None, axis, None] == jnp.arange(SIDE)).astype(jnp.float32)
+            for axis in (0, 1)
+        )
+        placed = jnp.einsum("nai,nij,nbj->nab", rows, turned, columns)
+        return placed.reshape(*images.shape[:-2], self.canvas, self.canvas)
