@@ -1,10 +1,9 @@
 """Genomes x lives -> lifetime logs. The only place that batches: vmap, chunks, devices."""
 
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -19,13 +18,37 @@ from evodev.substrate import Substrate
 from evodev.tasks import Life, Split, Task
 from evodev.types import Genes, Genomes, Key
 
-Develop = Callable[[Any, Key], tuple[Network, Genes]]
+
+class Chunk(NamedTuple):
+    """What is evaluated together on one device: so many subjects, and of each so many lives at a time."""
+
+    subjects: int
+    lives: int
+
+
+
+
+class Develop(Protocol):
+    """Makes a network at birth, and the learner's genes, of a subject: a genome or any other pytree."""
+
+    def __call__(self, subject: Any, /, *, key: Key) -> tuple[Network, Genes]: ...
+
+
 AXIS = "population"
+CACHES = 4
+"""Second-level caches that a chunk may fill on a CPU; benchmarks/speed measures the neighbours of this choice."""
 
 
+@partial(jax.jit, static_argnums=(0, 1, 2))
 def sample_lives(task: Task, split: Split, count: int, *, key: Key) -> Life:
     """``count`` lives of a family, stacked along a first axis."""
     return jax.vmap(lambda k: task.sample(split, key=k))(jax.random.split(key, count))
+
+
+def chunked(function: Callable[[Any], Any], xs: Any, size: int) -> Any:
+    """``vmap`` over the leading axis, ``size`` entries at a time; a plain vmap if that is all of them."""
+    count = jax.tree.leaves(xs)[0].shape[0]
+    return jax.vmap(function)(xs) if size >= count else jax.lax.map(function, xs, batch_size=size)
 
 
 def evaluate(
@@ -39,7 +62,7 @@ def evaluate(
     *,
     key: Key,
     stochastic: bool,
-    chunk: int,
+    chunk: Chunk,
     devices: int = 1,
 ) -> LifetimeLog:
     """Every subject lives every life; logs have leading axes (subjects, lives).
@@ -48,7 +71,7 @@ def evaluate(
     neither the chunk nor the number of devices changes anything beyond float32 rounding.
 
     Args:
-        develop: (subject, key) -> (network at birth, learner's genes).
+        develop: subject -> (network at birth, learner's genes).
         subjects: pytree with a leading axis of subjects.
         learner: how the networks learn.
         substrate: where they grew.
@@ -57,28 +80,28 @@ def evaluate(
         schedule: steps at which a life is probed.
         key: root of all keys of this evaluation.
         stochastic: grow a network for each life rather than for each subject.
-        chunk: subjects evaluated together on one device.
+        chunk: what is evaluated together on one device.
         devices: local devices to divide the subjects among.
     """
     count = jax.tree.leaves(subjects)[0].shape[0]
-    life_count = lives.inputs.shape[0]
+    numbered_lives = (lives, jnp.arange(lives.inputs.shape[0]))
     key_grow, key_live = jax.random.split(key)
 
-    def one_life(subject: Any, grown: Any, life: Life, index: Any, life_index: Any) -> LifetimeLog:
+    def one_life(subject: Any, grown: Any, index: Any, numbered_life: tuple[Life, Any]) -> LifetimeLog:
+        life, life_index = numbered_life
         if stochastic:
-            grown = develop(subject, jax.random.fold_in(jax.random.fold_in(key_grow, index), life_index))
+            grown = develop(subject, key=jax.random.fold_in(jax.random.fold_in(key_grow, index), life_index))
         network, genes = grown
         own_key = jax.random.fold_in(jax.random.fold_in(key_live, index), life_index)
         return live(learner, genes, network, substrate, task, life, schedule, key=own_key)
 
     def one_subject(numbered: tuple[Any, Any]) -> LifetimeLog:
         index, subject = numbered
-        grown = None if stochastic else develop(subject, jax.random.fold_in(key_grow, index))
-        over_lives = jax.vmap(partial(one_life, subject, grown), in_axes=(0, None, 0))
-        return over_lives(lives, index, jnp.arange(life_count))
+        grown = None if stochastic else develop(subject, key=jax.random.fold_in(key_grow, index))
+        return chunked(partial(one_life, subject, grown, index), numbered_lives, chunk.lives)
 
     def all_subjects(numbered: tuple[Any, Any]) -> LifetimeLog:
-        return jax.lax.map(one_subject, numbered, batch_size=min(chunk, jax.tree.leaves(numbered)[0].shape[0]))
+        return chunked(one_subject, numbered, chunk.subjects)
 
     numbered = (jnp.arange(count), subjects)
     if devices == 1:
@@ -92,6 +115,13 @@ def evaluate(
     return jax.tree.map(lambda x: x[:count], spread(padded))
 
 
+live_subjects = jax.jit(
+    evaluate,
+    static_argnames=("develop", "learner", "substrate", "task", "schedule", "stochastic", "chunk", "devices"),
+)
+"""A compiled :func:`evaluate`; arms of equal parts share one program."""
+
+
 def evaluate_organism(
     organism: Organism,
     genomes: Genomes,
@@ -100,12 +130,12 @@ def evaluate_organism(
     schedule: tuple[int, ...],
     *,
     key: Key,
-    chunk: int,
+    chunk: Chunk,
     devices: int = 1,
 ) -> LifetimeLog:
     """:func:`evaluate` for genomes of an organism."""
     return evaluate(
-        lambda genome, k: organism.develop(genome, key=k),
+        organism.develop,
         genomes,
         organism.learner,
         organism.substrate,
@@ -119,8 +149,8 @@ def evaluate_organism(
     )
 
 
-def working_set(organism: Organism, task: Task, lives: int) -> int:
-    """Bytes that one genome's lives keep in hand: learner states twice over, and the activity of every example."""
+def working_set(organism: Organism, task: Task) -> int:
+    """Bytes that one life keeps in hand: the learner's state before and after a step, and the activity of a batch."""
     spec = organism.genome_spec
 
     def states(genome: Any, life: Life, key: Key) -> Any:
@@ -136,7 +166,7 @@ def working_set(organism: Organism, task: Task, lives: int) -> int:
     bytes_each = sum(int(np.prod(s.shape)) * 4 for s in shapes)
     neurons = sum(p.size for p in organism.substrate.populations)
     batch = max(task.batch, len(life.probe_inputs))
-    return lives * (2 * bytes_each + 4 * batch * neurons)
+    return 2 * bytes_each + 4 * batch * neurons
 
 
 def cache_bytes() -> int:
@@ -148,23 +178,18 @@ def cache_bytes() -> int:
         return 1024**2
 
 
-def choose_chunk(organism: Organism, task: Task, *, population: int, lives: int) -> int:
-    """Genomes to evaluate together: what fits the caches of a CPU, or the memory of an accelerator."""
-    need = max(working_set(organism, task, lives), 1)
+def choose_chunk(organism: Organism, task: Task, *, subjects: int, lives: int) -> Chunk:
+    """What to evaluate together: as much as fits the caches of a CPU, or the memory of an accelerator."""
+    need = working_set(organism, task)
     device = jax.local_devices()[0]
     if device.platform == "cpu":
-        room = 4 * cache_bytes()
+        room = CACHES * cache_bytes()
     else:
-        stats = device.memory_stats() or {}
-        room = int(0.5 * stats.get("bytes_limit", 8 * 1024**3))
-    return max(1, min(population, room // need))
+        room = int(0.5 * (device.memory_stats() or {}).get("bytes_limit", 8 * 1024**3))
+    together = max(1, min(lives, room // need))
+    return Chunk(max(1, min(subjects, room // (need * together))), together)
 
 
 def device_count(population: int) -> int:
     """Local devices worth dividing a population among."""
     return max(1, min(jax.local_device_count(), population))
-
-
-def cpu_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

@@ -16,7 +16,7 @@ import optax
 from evosax.algorithms import distribution_based_algorithms, population_based_algorithms
 from flax import struct
 
-from evodev.evaluation import choose_chunk, device_count, evaluate_organism, sample_lives
+from evodev.evaluation import Chunk, choose_chunk, device_count, evaluate_organism, sample_lives
 from evodev.fitness import Fitness
 from evodev.lifetime import probe_steps
 from evodev.organism import Organism
@@ -169,6 +169,11 @@ class Schedule:
             raise ValueError(f"schedule: chunk must be 0 (choose for me) or more, given {self.chunk}")
 
 
+def _strong(state: SearchState) -> SearchState:
+    """The state without weak types, so that a block is compiled once, for a fresh and for a restored state alike."""
+    return jax.tree.map(lambda x: jax.lax.convert_element_type(x, jnp.asarray(x).dtype), state)
+
+
 class Search:
     """A search over the genomes of one organism on one task.
 
@@ -194,9 +199,9 @@ class Search:
         self.population = strategy.population // getattr(self.algorithm, "num_populations", 1)
         self.population *= getattr(self.algorithm, "num_populations", 1)
         self.devices = devices or device_count(self.population)
-        self.chunk = schedule.chunk or choose_chunk(
-            organism, task, population=-(-self.population // self.devices), lives=schedule.lives
-        )
+        share = -(-self.population // self.devices)
+        best = choose_chunk(organism, task, subjects=share, lives=schedule.lives)
+        self.chunk = Chunk(schedule.chunk, schedule.lives) if schedule.chunk else best
         self.probe_steps = probe_steps(task.steps, schedule.probes)
         self.root = jax.random.key(seed)
 
@@ -206,9 +211,13 @@ class Search:
         first = self.population * self.schedule.lives if self.strategy.is_population_based else 0
         return first + generation * self.population * self.schedule.lives + blocks * 2 * self.schedule.validation_lives
 
-    def start(self) -> SearchState:
-        """State before the first generation."""
-        return jax.jit(self._start)()
+    def start(self, initial: Genome | None = None) -> SearchState:
+        """State before the first generation, at a given genome or at a random one."""
+        if initial is None:
+            initial = self.spec.init(key=jax.random.fold_in(self.root, 0x9E57))
+        if initial.shape != (self.spec.size,):
+            raise ValueError(f"genome: expected {self.spec.size} numbers to start from, given shape {initial.shape}")
+        return jax.jit(self._start)(initial)
 
     def advance(self, state: SearchState) -> tuple[SearchState, list[dict[str, float]]]:
         """Run one block (or what is left); returns one record a generation, the last with validation scores."""
@@ -250,10 +259,9 @@ class Search:
         density = log.synapses.mean(1) / self.organism.substrate.synapses
         return self.fitness(log, self.probe_steps), log.failed, density
 
-    def _start(self) -> SearchState:
+    def _start(self, initial: Genome) -> SearchState:
         key = jax.random.fold_in(self.root, 0x5747A27)
-        key_genome, key_population, key_lives, key_strategy = jax.random.split(key, 4)
-        initial = self.spec.init(key=key_genome)
+        key_population, key_lives, key_strategy = jax.random.split(key, 3)
         if self.strategy.is_population_based:
             noise = jax.random.normal(key_population, (self.population, self.spec.size))
             genomes = initial + jnp.concatenate([jnp.zeros((1, self.spec.size)), self.strategy.sigma * noise[1:]])
@@ -267,10 +275,8 @@ class Search:
         zero = jnp.zeros((), jnp.int32)
         # a copy each: the block donates its state, and one buffer cannot be donated twice
         copies = [initial + 0.0 for _ in range(4)]
-        strategy = jax.tree.map(lambda x: jax.lax.convert_element_type(x, jnp.asarray(x).dtype), strategy)
-        return SearchState(
-            strategy, zero, *copies, jnp.asarray(-jnp.inf), zero, jnp.asarray(True)
-        )
+        state = SearchState(strategy, zero, *copies, jnp.asarray(-jnp.inf), zero, jnp.asarray(True))
+        return _strong(state)
 
     @cached_property
     def _blocks(self) -> dict[int, Any]:
@@ -301,7 +307,7 @@ class Search:
             "validation_champion": state.champion_validation,
             "validation_failed": failed.mean(),
         }
-        return state, (history, validation)
+        return _strong(state), (history, validation)
 
     def _generation(self, state: SearchState) -> tuple[SearchState, dict[str, Array]]:
         key = jax.random.fold_in(jax.random.fold_in(self.root, 1), state.generation)

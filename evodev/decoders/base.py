@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 
 from evodev.genome import GenomeSpec, branch
@@ -72,6 +73,10 @@ class Wiring(ABC):
     def genome_spec(self, substrate: Substrate, widths: dict[str, int]) -> GenomeSpec:
         """The genes that this wiring reads, given the length of a cell's state in each population."""
 
+    def windows(self, substrate: Substrate) -> dict[str, np.ndarray]:
+        """Where a synapse can exist at all, (pre, post) booleans; projections that are not named have no limits."""
+        return {}
+
     @abstractmethod
     def connect(self, genes: Genes, tissue: Tissue, substrate: Substrate, *, key: Key) -> Wires:
         """Propose synapses."""
@@ -85,8 +90,10 @@ class Sparsity(ABC):
         """The genes that this rule reads."""
 
     @abstractmethod
-    def select(self, genes: Genes, wires: Wires, substrate: Substrate, *, key: Key) -> dict[str, Matrix]:
-        """Masks of zeros and ones for every grown projection."""
+    def select(
+        self, genes: Genes, wires: Wires, windows: dict[str, np.ndarray], substrate: Substrate, *, key: Key
+    ) -> dict[str, Matrix]:
+        """Masks of zeros and ones for every grown projection, inside the wiring's windows."""
 
 
 class Refinement(ABC):
@@ -154,7 +161,8 @@ class Decoder:
         key_cells, key_wiring, key_sparsity, key_refine = jax.random.split(key, 4)
         tissue = self.cells.express(branch(genes, "cells"), substrate, key=key_cells)
         wires = self.wiring.connect(branch(genes, "wiring"), tissue, substrate, key=key_wiring)
-        masks = self.sparsity.select(branch(genes, "sparsity"), wires, substrate, key=key_sparsity)
+        windows = self.wiring.windows(substrate)
+        masks = self.sparsity.select(branch(genes, "sparsity"), wires, windows, substrate, key=key_sparsity)
         network = assemble(substrate, tissue, wires, masks)
         for i, part in enumerate(self.refinement):
             part_key = jax.random.fold_in(key_refine, i)

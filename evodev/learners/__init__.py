@@ -8,3 +8,5 @@ LEARNERS: dict[str, type[Learner]] = {
     "gradient": Gradient,
     "hebbian": Hebbian,
 }
+
+__all__ = ["LEARNERS", "Gradient", "Hebbian", "Learner"]

@@ -1,7 +1,7 @@
 """The contract of a task: a distribution over worlds, in three disjoint families."""
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import ClassVar, Literal
 
 import jax.numpy as jnp
 import optax
@@ -30,7 +30,7 @@ class Life:
 class Task(ABC):
     """A distribution over worlds; a frozen dataclass whose fields are its parameters."""
 
-    kind: Literal["classification", "regression"]
+    problem: ClassVar[Literal["classification", "regression"]]
 
     @property
     @abstractmethod
@@ -78,13 +78,13 @@ class Task(ABC):
 
     def loss(self, outputs: Outputs, targets: Targets) -> Scalar:
         """Mean cross-entropy in nats, or mean squared error."""
-        if self.kind == "regression":
+        if self.problem == "regression":
             return jnp.mean((outputs - targets) ** 2)
         return optax.softmax_cross_entropy_with_integer_labels(outputs, targets).mean()
 
     def score(self, outputs: Outputs, targets: Targets) -> Scalar:
         """Accuracy in [0, 1]; for regression the negative loss."""
-        if self.kind == "regression":
+        if self.problem == "regression":
             return -self.loss(outputs, targets)
         return jnp.mean(outputs.argmax(-1) == targets)
 

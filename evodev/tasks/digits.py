@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -54,7 +54,7 @@ class FewShotDigits(Task):
     ways: int = 5
     shots: int = 20
     probes: int = 8
-    kind: Literal["classification"] = "classification"
+    problem: ClassVar[Literal["classification", "regression"]] = "classification"
 
     def __post_init__(self) -> None:
         if self.canvas < SIDE:

@@ -1,7 +1,7 @@
 """Sine regression: the protocol of MAML (Finn et al. 2017, arXiv 1703.03400, section 5.1)."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ class Sine(Task):
     shots: int = 10
     updates: int = 10
     probes: int = 50
-    kind: Literal["regression"] = "regression"
+    problem: ClassVar[Literal["classification", "regression"]] = "regression"
 
     def __post_init__(self) -> None:
         for name in ("shots", "updates", "probes"):

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from evodev.decoders.base import Tissue, Wires, Wiring, biased
-from evodev.decoders.sparsity import NEVER
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.substrate import Projection, Substrate
 from evodev.types import Genes, Key
@@ -73,8 +72,16 @@ class RelativePosition(Wiring):
         out += [Gene(f"{name}/bias", (widths[name],), scale=0.3) for name in biased(substrate)]
         return spec_of(out)
 
+    def windows(self, substrate: Substrate) -> dict[str, np.ndarray]:
+        out = {}
+        for p, radius, waves in self._windows(substrate):
+            inside = offsets_basis(substrate, p, radius, waves)[1]
+            types = substrate.population(p.pre).types, substrate.population(p.post).types
+            out[p.name] = np.repeat(np.repeat(inside, types[0], 0), types[1], 1)
+        return out
+
     def connect(self, genes: Genes, tissue: Tissue, substrate: Substrate, *, key: Key) -> Wires:
-        weights, logits = {}, {}
+        weights = {}
         for p, radius, waves in self._windows(substrate):
             basis, inside = offsets_basis(substrate, p, radius, waves)
             pre, post = substrate.population(p.pre), substrate.population(p.post)
@@ -82,9 +89,8 @@ class RelativePosition(Wiring):
             s = tissue.states[p.pre].reshape(len(pre.positions), pre.types, -1)
             t = tissue.states[p.post].reshape(len(post.positions), post.types, -1)
             w = jnp.einsum("ija,ikn,nma,jlm->ikjl", basis * inside[..., None], s, kernels, t)
-            allowed = np.repeat(np.repeat(inside, pre.types, 0), post.types, 1)
             weights[p.name] = w.reshape(pre.size, post.size)
-            logits[p.name] = jnp.where(allowed, jnp.abs(weights[p.name]), NEVER)
         biases = {name: tissue.states[name] @ genes[f"{name}/bias"] for name in biased(substrate)}
         gains = {name: jnp.ones_like(w) for name, w in weights.items()}
+        logits = {name: jnp.abs(w) for name, w in weights.items()}
         return Wires(logits, weights, gains, biases)

@@ -1,0 +1,23 @@
+"""Baselines and controls: one file a kind, one line here each arm. The names are those printed in every table."""
+
+from evodev.baselines.base import Arm, Baseline, Setting
+from evodev.baselines.controls import FreshWeights, InitialGenome, ShuffledGenome, ShuffledWeights
+from evodev.baselines.neighbours import PixelNeighbours
+from evodev.baselines.random_networks import EvolvedHyperparameters, SameLearner, TunedGrid
+
+BASELINES: dict[str, Baseline] = {
+    "dense, tuned backprop": TunedGrid("dense"),
+    "random sparse, tuned backprop": TunedGrid("sparse"),
+    "dense + evolved hyperparameters": EvolvedHyperparameters("dense"),
+    "random sparse + evolved hyperparameters": EvolvedHyperparameters("sparse"),
+    "dense + champion's learner": SameLearner("dense"),
+    "random sparse + champion's learner": SameLearner("sparse"),
+    "initial genome": InitialGenome(),
+    "shuffled genome": ShuffledGenome(),
+    "champion's mask, fresh weights": FreshWeights(),
+    "champion's mask, shuffled weights": ShuffledWeights(),
+    "nearest centroid on inputs": PixelNeighbours("centroid"),
+    "1-NN on inputs": PixelNeighbours("nearest"),
+}
+
+__all__ = ["BASELINES", "Arm", "Baseline", "Setting"]

@@ -1,0 +1,97 @@
+"""The contract of a baseline: an arm that enters the flow at the network and lives the same lives."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from evodev.evaluation import Develop
+from evodev.fitness import Fitness
+from evodev.learners import Learner
+from evodev.organism import Organism
+from evodev.search import Schedule, Strategy
+from evodev.substrate import Substrate
+from evodev.tasks import Task
+from evodev.types import Genome, Key
+
+Role = Literal["evolved", "baseline", "control", "reference"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A named way to get (network, learner).
+
+    Attributes:
+        name: as printed.
+        role: ``evolved`` (the champion), ``baseline`` (never saw a genome), ``control`` (the champion taken apart) or
+            ``reference`` (no network at all).
+        subject: what ``develop`` makes a network of: a genome, or any pytree.
+        develop: subject -> (network, learner's genes); equal arms have equal ``develop``, so that they share a program.
+        learner: how it learns.
+        substrate: where its network lives.
+        stochastic: draw a network for each life.
+        genome_size: evolved numbers behind it; None if there are none.
+        has_loss: whether its outputs are probabilities; a nearest neighbour has only an accuracy.
+        tuning_lives: lives spent on choosing it.
+        note: what was tuned, and on what, in one phrase.
+    """
+
+    name: str
+    role: Role
+    subject: Any
+    develop: Develop
+    learner: Learner
+    substrate: Substrate
+    stochastic: bool
+    genome_size: int | None = None
+    has_loss: bool = True
+    tuning_lives: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a baseline may know: the champion and how it was found, and a budget to be tuned with.
+
+    Attributes:
+        organism: the champion's.
+        champion: its genome.
+        initial: the genome that its search started from.
+        synapses: of the champion's network.
+        task: the same task.
+        strategy: the champion's; baselines that evolve hyperparameters use the same.
+        schedule: the champion's; the lives that it spent are the most that a baseline may spend on tuning.
+        fitness: the same fitness.
+        budget: lives that the champion's search lived.
+        evolve: whether to afford baselines that evolve hyperparameters.
+        seed: root of the baseline's keys.
+    """
+
+    organism: Organism
+    champion: Genome
+    initial: Genome
+    synapses: int
+    task: Task
+    strategy: Strategy
+    schedule: Schedule
+    fitness: Fitness
+    budget: int
+    evolve: bool
+    seed: int
+
+
+Report = Callable[[str], None]
+
+
+class Baseline(ABC):
+    """Builds one arm; a frozen dataclass."""
+
+    role: ClassVar[Role] = "baseline"
+
+    @abstractmethod
+    def applies(self, setting: Setting) -> bool:
+        """Whether the arm makes sense here (a nearest neighbour needs classes, say)."""
+
+    @abstractmethod
+    def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
+        """Tune if need be, on validation lives only, and return the arm; ``say`` takes lines of progress."""

@@ -1,0 +1,104 @@
+"""Reference lines that need no network: nearest class centroid and nearest neighbour on raw inputs."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from evodev.baselines.base import Arm, Baseline, Report, Role, Setting
+from evodev.genome import GenomeSpec, spec_of
+from evodev.learners import Learner
+from evodev.network import Network
+from evodev.substrate import Population, Projection, Substrate
+from evodev.types import Array, Genes, Inputs, Key, Outputs, Scalar, Targets
+
+
+class Memory(NamedTuple):
+    """Every sample seen (capacity, features), its one-hot label (capacity, classes), and how many there are."""
+
+    inputs: Array
+    labels: Array
+    count: Array
+
+
+@dataclass(frozen=True)
+class Neighbours(Learner):
+    """Remembers every sample; answers with the class of the nearest one, or of the nearest class mean.
+
+    Attributes:
+        kind: ``nearest`` (1-NN) or ``centroid``; both Euclidean.
+        capacity: samples in a life.
+    """
+
+    kind: Literal["nearest", "centroid"]
+    capacity: int
+
+    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
+        return spec_of(())
+
+    def init(self, genes: Genes, network: Network, substrate: Substrate, *, key: Key) -> Memory:
+        inputs = jnp.zeros((self.capacity, substrate.input.size))
+        return Memory(inputs, jnp.zeros((self.capacity, substrate.output.size)), jnp.zeros((), jnp.int32))
+
+    def step(
+        self, genes: Genes, state: Memory, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key
+    ) -> Memory:
+        labels = jax.nn.one_hot(targets, substrate.output.size)
+        return Memory(
+            jax.lax.dynamic_update_slice(state.inputs, inputs, (state.count, 0)),
+            jax.lax.dynamic_update_slice(state.labels, labels, (state.count, 0)),
+            state.count + len(inputs),
+        )
+
+    def predict(self, genes: Genes, state: Memory, inputs: Inputs, substrate: Substrate) -> Outputs:
+        if self.kind == "centroid":
+            points = state.labels.T @ state.inputs / jnp.maximum(state.labels.sum(0), 1.0)[:, None]
+            known, classes = state.labels.sum(0) > 0, jnp.eye(substrate.output.size)
+        else:
+            points, known, classes = state.inputs, jnp.arange(self.capacity) < state.count, state.labels
+        # squared distances less the part that all points share
+        distance = (points**2).sum(1) - 2 * inputs @ points.T
+        return classes[jnp.where(known, distance, jnp.inf).argmin(1)]
+
+    def operations(self, network: Network, substrate: Substrate) -> Scalar:
+        return jnp.asarray(0.0)
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Develops no synapses at all."""
+
+    substrate: Substrate
+
+    def __call__(self, subject: Any, /, *, key: Key) -> tuple[Network, Genes]:
+        nothing = {p.name: jnp.zeros(self.substrate.shape(p)) for p in self.substrate.projections}
+        return Network(nothing, nothing, nothing, {}, {}), {}
+
+
+@dataclass(frozen=True)
+class PixelNeighbours(Baseline):
+    """A reference line on raw inputs; accuracy only."""
+
+    kind: Literal["nearest", "centroid"] = "nearest"
+    role: ClassVar[Role] = "reference"
+
+    def applies(self, setting: Setting) -> bool:
+        return setting.task.problem == "classification"
+
+    def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
+        task = setting.task
+        inputs, outputs = Population("input", (task.inputs,)), Population("output", (task.outputs,))
+        substrate = Substrate((inputs, outputs), (Projection("input", "output", blank=True),))
+
+        return Arm(
+            name=name,
+            role=self.role,
+            subject=jnp.zeros(()),
+            develop=Nothing(substrate),
+            learner=Neighbours(self.kind, task.steps * task.batch),
+            substrate=substrate,
+            stochastic=False,
+            has_loss=False,
+            note="no network; Euclidean on raw inputs",
+        )

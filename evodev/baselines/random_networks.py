@@ -1,0 +1,213 @@
+"""Backprop from scratch: dense and random sparse networks of the champion's substrate."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from evodev.baselines.base import Arm, Baseline, Report, Setting
+from evodev.evaluation import choose_chunk, live_subjects, sample_lives
+from evodev.genome import Gene, GenomeSpec, spec_of
+from evodev.learners import Gradient
+from evodev.lifetime import probe_steps
+from evodev.network import Network
+from evodev.organism import Organism
+from evodev.search import Schedule, Search, Strategy
+from evodev.substrate import Substrate
+from evodev.types import Genome, Genomes, Key
+
+
+@dataclass(frozen=True)
+class RandomNetwork:
+    """Grows nothing: Gaussian weights on a dense or uniformly random mask, drawn afresh in each life.
+
+    Weights have the variance of He et al. 2015 for the synapses that exist, times an evolved scale a projection. Blank
+    slates are drawn too (gradient learners start from them), and are always dense.
+
+    Attributes:
+        density: of the grown projections.
+    """
+
+    density: float = 1.0
+
+    @property
+    def stochastic(self) -> bool:
+        return True
+
+    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
+        return spec_of([Gene(f"{p.name}/log_scale", (), 0.0, 0.5) for p in substrate.projections])
+
+    def grow(self, genome: Genome, substrate: Substrate, *, key: Key) -> Network:
+        genes = self.genome_spec(substrate).unpack(genome)
+        weights, masks = {}, {}
+        for i, p in enumerate(substrate.projections):
+            key_mask, key_weights = jax.random.split(jax.random.fold_in(key, i))
+            shape, density = substrate.shape(p), 1.0 if p.blank else self.density
+            mask = jax.random.uniform(key_mask, shape) < density
+            scale = jnp.exp(jnp.clip(genes[f"{p.name}/log_scale"], -10.0, 5.0)) * (2 / (shape[0] * density)) ** 0.5
+            masks[p.name] = mask.astype(jnp.float32)
+            weights[p.name] = masks[p.name] * scale * jax.random.normal(key_weights, shape)
+        gains = {name: jnp.ones_like(w) for name, w in weights.items()}
+        biases = {p.name: jnp.zeros(p.size) for p in substrate.populations}
+        alive = {p.name: jnp.ones(p.size) for p in substrate.populations}
+        return Network(weights, masks, gains, biases, alive)
+
+
+def density_of(setting: Setting, kind: Literal["dense", "sparse"]) -> float:
+    """1, or the density of grown projections at which the network has as many synapses as the champion's."""
+    if kind == "dense":
+        return 1.0
+    substrate = setting.organism.substrate
+    blank = sum(int(np.prod(substrate.shape(p))) for p in substrate.projections if p.blank)
+    return float(np.clip((setting.synapses - blank) / max(substrate.synapses - blank, 1), 1e-4, 1.0))
+
+
+def arm_of(name: str, organism: Organism, genome: Genome, *, lives: int = 0, note: str = "") -> Arm:
+    """An organism that is no champion, as a baseline arm."""
+    return Arm(
+        name=name,
+        role="baseline",
+        subject=genome,
+        develop=organism.develop,
+        learner=organism.learner,
+        substrate=organism.substrate,
+        stochastic=organism.decoder.stochastic,
+        genome_size=None,
+        tuning_lives=lives,
+        note=note,
+    )
+
+
+def backprop_organism(setting: Setting, kind: Literal["dense", "sparse"]) -> Organism:
+    """A random network that learns by plain gradient descent, on the champion's substrate."""
+    learner = Gradient(loss="cross_entropy" if setting.task.problem == "classification" else "squared_error")
+    return Organism(setting.organism.substrate, RandomNetwork(density_of(setting, kind)), learner)
+
+
+def rate_grid(organism: Organism) -> tuple[Genomes, list[str]]:
+    """Genomes of equal rates and scales: ten rates by three initial scales, and how to call them."""
+    spec = organism.genome_spec
+    genomes, names = [], []
+    for scale in (0.5, 1.0, 2.0):
+        for rate in np.geomspace(0.003, 3.0, 10):
+            values = {g.name: jnp.log(rate if g.name.endswith("log_rate") else scale) * jnp.ones(g.shape) for g in spec.genes}
+            genomes.append(spec.pack(values))
+            names.append(f"rate {rate:.2g}, scale {scale:g}")
+    return jnp.stack(genomes), names
+
+
+def best_of_grid(setting: Setting, organism: Organism, *, lives: int, key: Key) -> tuple[Genome, str, int]:
+    """The grid's best genome on validation lives, its name, and the lives spent."""
+    genomes, names = rate_grid(organism)
+    key_lives, key_run = jax.random.split(key)
+    validation = sample_lives(setting.task, "validation", lives, key=key_lives)
+    log = live_subjects(
+        organism.develop, genomes, organism.learner, organism.substrate, setting.task, validation,
+        probe_steps(setting.task.steps, setting.schedule.probes),
+        key=key_run, stochastic=True, chunk=choose_chunk(organism, setting.task, subjects=len(genomes), lives=lives),
+    )  # fmt: skip
+    fitness = setting.fitness(log, probe_steps(setting.task.steps, setting.schedule.probes)).mean(1)
+    best = int(fitness.argmax())
+    return genomes[best], names[best], len(genomes) * lives
+
+
+@dataclass(frozen=True)
+class TunedGrid(Baseline):
+    """Backprop at the best of a grid of rates and initial scales.
+
+    Attributes:
+        kind: ``dense``, or ``sparse`` with the champion's number of synapses at random places.
+        lives: validation lives a grid point.
+    """
+
+    kind: Literal["dense", "sparse"] = "dense"
+    lives: int = 16
+
+    def applies(self, setting: Setting) -> bool:
+        return True
+
+    def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
+        organism = backprop_organism(setting, self.kind)
+        genome, chosen, lives = best_of_grid(setting, organism, lives=self.lives, key=key)
+        say(f"{name}: {chosen}")
+        return arm_of(name, organism, genome, lives=lives, note=f"grid of 30 on validation; {chosen}")
+
+
+@dataclass(frozen=True)
+class EvolvedHyperparameters(Baseline):
+    """Backprop whose rates and initial scales, one a projection, are evolved by the champion's strategy.
+
+    Starts from the best of the grid, may spend as many lives as the champion's search, and stops on a plateau of the
+    validation fitness.
+
+    Attributes:
+        kind: ``dense`` or ``sparse``.
+        population: genomes a generation; a handful of numbers needs fewer than a genome does.
+        block: generations between two looks at the plateau.
+        patience: blocks without a gain of 1% before stopping.
+    """
+
+    kind: Literal["dense", "sparse"] = "dense"
+    population: int = 16
+    block: int = 4
+    patience: int = 2
+
+    def applies(self, setting: Setting) -> bool:
+        return setting.evolve
+
+    def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
+        organism = backprop_organism(setting, self.kind)
+        key_grid, key_search = jax.random.split(key)
+        start, _, lives = best_of_grid(setting, organism, lives=16, key=key_grid)
+        per_generation = self.population * setting.schedule.lives + 2 * 32 / self.block
+        generations = max(int((setting.budget - lives) / per_generation), self.block)
+        # the strategy's rate and strength suit genomes in search units; hyperparameters are in search units too
+        strategy = Strategy(
+            setting.strategy.name,
+            self.population,
+            max(setting.strategy.sigma, 0.2),
+            max(setting.strategy.sigma, 0.2),
+            max(setting.strategy.learning_rate, 0.1),
+            max(setting.strategy.learning_rate, 0.1),
+        )
+        schedule = Schedule(
+            generations, setting.schedule.lives, validation_lives=32, block=self.block, probes=setting.schedule.probes
+        )
+        seed = int(jax.random.randint(key_search, (), 0, 2**31 - 1))
+        search = Search(organism, setting.task, strategy, schedule, fitness=setting.fitness, seed=seed)
+        best, stale = -np.inf, 0
+        state = search.start(start)
+        for state, records in search.run(state):  # noqa: B007 - the last state is what we want
+            value = records[-1]["validation_champion"]
+            stale = 0 if value > best + 0.01 * abs(best) or not np.isfinite(best) else stale + 1
+            best = max(best, value)
+            say(f"{name}: generation {records[-1]['generation']}, validation {value:.3f}")
+            if stale >= self.patience:
+                break
+        done = int(state.generation)
+        lives += search.lives_at(done)
+        note = f"{organism.genome_spec.size} hyperparameters evolved from the grid's best, {done} generations, until a plateau"
+        return arm_of(name, organism, state.champion, lives=lives, note=note)
+
+
+@dataclass(frozen=True)
+class SameLearner(Baseline):
+    """A random network with the champion's own learner and its genes: what the read-out alone achieves."""
+
+    kind: Literal["dense", "sparse"] = "dense"
+
+    def applies(self, setting: Setting) -> bool:
+        return True
+
+    def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
+        champion = setting.organism
+        decoder = RandomNetwork(density_of(setting, self.kind))
+        own, _ = champion.split(setting.champion)
+        size = decoder.genome_spec(champion.substrate).size
+        learner_genes = setting.champion[own.size :]
+        subject = jnp.concatenate([jnp.zeros(size), learner_genes])
+        organism = Organism(champion.substrate, decoder, champion.learner)
+        return arm_of(name, organism, subject, note="the champion's learner and its genes")
+

@@ -1,0 +1,298 @@
+"""Arms on equal lives: curves with intervals, scores, and both ledgers."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from evodev.baselines import BASELINES, Arm, Setting
+from evodev.baselines.base import Report
+from evodev.baselines.random_networks import RandomNetwork
+from evodev.evaluation import choose_chunk, live_subjects, sample_lives
+from evodev.fitness import aulc, jumpstart, slope_aligned, steps_to
+from evodev.lifetime import LifetimeLog, probe_steps
+from evodev.organism import Organism
+from evodev.tasks import SPLITS, Life, Split
+from evodev.types import Genome, Key
+
+SCHEMA_VERSION = 1
+CHAMPION = "evolved champion"
+CENTROID = "evolved centroid"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How arms are compared.
+
+    Attributes:
+        lives: held-out lives that every arm lives.
+        split: family of those lives.
+        thresholds: scores for samples-to-threshold.
+        bootstrap: resamples behind an interval.
+        evolve_baselines: also evolve hyperparameters of backprop (the strongest and slowest baselines).
+    """
+
+    lives: int = 256
+    split: Split = "test"
+    thresholds: tuple[float, ...] = (0.5, 0.7, 0.9)
+    bootstrap: int = 1000
+    evolve_baselines: bool = True
+
+    def __post_init__(self) -> None:
+        if self.lives < 2:
+            raise ValueError(f"comparison: lives must be at least 2, given {self.lives}")
+        if self.split not in SPLITS:
+            raise ValueError(f"comparison: split is {self.split!r}; one of {', '.join(SPLITS)}")
+        if self.bootstrap < 100:
+            raise ValueError(f"comparison: bootstrap must be at least 100, given {self.bootstrap}")
+
+
+def interval(values: np.ndarray, resamples: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean over the first axis with its 95% percentile-bootstrap interval.
+
+    Args:
+        values: (units, ...); the units are lives within a run, or runs when several seeds are given.
+        resamples: bootstrap samples of the units.
+        seed: of the resampling.
+    """
+    rng = np.random.default_rng(seed)
+    flat = values.reshape(len(values), -1)
+    # each resample is a vector of how often each unit was drawn, so that the means are one matmul
+    weights = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), size=resamples) / len(values)
+    low, high = np.percentile(weights @ flat, [2.5, 97.5], axis=0)
+    shape = values.shape[1:]
+    return values.mean(0), low.reshape(shape), high.reshape(shape)
+
+
+def champion_arms(organism: Organism, champion: Genome, centroid: Genome) -> list[Arm]:
+    """The evolved champion and the centre of the search."""
+    size = organism.genome_spec.size
+    return [
+        Arm(
+            name=name,
+            role="evolved",
+            subject=genome,
+            develop=organism.develop,
+            learner=organism.learner,
+            substrate=organism.substrate,
+            stochastic=organism.decoder.stochastic,
+            genome_size=size,
+            note=note,
+        )
+        for name, genome, note in (
+            (CHAMPION, champion, "best on validation"),
+            (CENTROID, centroid, "mean of the final search distribution"),
+        )
+    ]
+
+
+def live_arm(arm: Arm, setting: Setting, lives: Life, *, key: Key) -> LifetimeLog:
+    """Logs of one arm, a life each along the first axis."""
+    count = len(lives.inputs)
+    # what fits the cache depends on the learner and the substrate, not on how the network came about
+    like = Organism(arm.substrate, RandomNetwork(), arm.learner)
+    log = live_subjects(
+        arm.develop, jax.tree.map(lambda x: jnp.asarray(x)[None], arm.subject), arm.learner, arm.substrate,
+        setting.task, lives, probe_steps(setting.task.steps, setting.schedule.probes),
+        key=key, stochastic=arm.stochastic, chunk=choose_chunk(like, setting.task, subjects=1, lives=count),
+    )  # fmt: skip
+    return jax.tree.map(lambda x: np.asarray(x)[0], log)
+
+
+def measure(arm: Arm, log: LifetimeLog, setting: Setting, config: Comparison) -> dict[str, Any]:
+    """One arm's entry of comparison.json, with intervals over lives."""
+    schedule = probe_steps(setting.task.steps, setting.schedule.probes)
+    loss, score = np.asarray(log.loss), np.asarray(log.score)
+    # a diverged life counts as the worst that fitness allows, in every mean
+    loss = np.where(np.isfinite(loss), np.minimum(loss, -setting.fitness.worst), -setting.fitness.worst)
+    score = np.where(np.isfinite(score), score, 0.0)
+
+    def summary(values: np.ndarray) -> dict[str, Any]:
+        mean, low, high = interval(np.asarray(values, np.float64), config.bootstrap)
+        return {"mean": mean.tolist(), "lo": low.tolist(), "hi": high.tolist()}
+
+    def scalar(values: Any) -> dict[str, float]:
+        mean, low, high = interval(np.asarray(values, np.float64), config.bootstrap)
+        return {"value": float(mean), "lo": float(low), "hi": float(high)}
+
+    curves: dict[str, Any] = {}
+    scores: dict[str, Any] = {"synops_per_sample": float(np.mean(np.asarray(log.operations)))}
+    if arm.has_loss:
+        curves["loss"] = summary(loss)
+        scores["aulc"] = scalar(aulc(cast(Any, loss), schedule))
+        scores["jumpstart"] = scalar(jumpstart(cast(Any, loss), setting.task.ignorant_loss))
+        scores["slope_aligned"] = scalar(slope_aligned(cast(Any, loss), schedule))
+        scores["asymptote"] = scalar(loss[:, -1])
+    if setting.task.problem == "classification":
+        curves["accuracy"] = summary(score)
+        scores["samples_to"] = {}
+        for threshold in config.thresholds:
+            steps, censored = steps_to(cast(Any, jnp.asarray(score)), schedule, threshold)
+            scores["samples_to"][str(threshold)] = {**scalar(steps), "censored": float(np.mean(np.asarray(censored)))}
+    synapses = float(np.mean(np.asarray(log.synapses)))
+    return {
+        "role": arm.role,
+        "synapses": round(synapses),
+        "density": synapses / arm.substrate.synapses,
+        "genome_size": arm.genome_size,
+        "tuning_lives": arm.tuning_lives,
+        "failed": float(np.mean(np.asarray(log.failed))),
+        "note": arm.note,
+        "curves": curves,
+        "scores": scores,
+    }
+
+
+def compare(
+    organism: Organism,
+    champion: Genome,
+    centroid: Genome,
+    setting_of: dict[str, Any],
+    config: Comparison,
+    *,
+    names: Sequence[str] | None = None,
+    arms: Sequence[Arm] = (),
+    seed: int = 0,
+    say: Report = lambda line: None,
+) -> dict[str, Any]:
+    """Tune the baselines, let every arm live the same held-out lives, and write down curves, scores and ledgers.
+
+    Args:
+        organism: the champion's.
+        champion: genome of the champion.
+        centroid: genome at the centre of the search.
+        setting_of: the other fields of :class:`evodev.baselines.Setting`.
+        config: how to compare.
+        names: baselines by name; all that apply if None.
+        arms: further arms of one's own.
+        seed: root of all keys here.
+        say: takes lines of progress.
+
+    Returns:
+        The contents of comparison.json (schema_version 1).
+    """
+    root = jax.random.key(seed)
+    key_lives, key_run, key_build = jax.random.split(jax.random.fold_in(root, 0xC0), 3)
+    own = champion_arms(organism, champion, centroid)
+    network = jax.jit(lambda g: organism.develop(g, key=key_build)[0])(champion)
+    synapses = int(sum(np.asarray(mask).sum() for mask in network.masks.values()))
+    setting = Setting(
+        organism=organism, champion=champion, synapses=synapses, evolve=config.evolve_baselines, seed=seed, **setting_of
+    )
+    lives = sample_lives(setting.task, config.split, config.lives, key=key_lives)
+    report: dict[str, Any] = {}
+    every: list[tuple[str, Any]] = [(arm.name, arm) for arm in [*own, *arms]]
+    every += [(n, b) for n, b in BASELINES.items() if (names is None or n in names) and b.applies(setting)]
+    for index, (name, item) in enumerate(every):
+        began = time.perf_counter()
+        key_arm = jax.random.fold_in(key_build, index)
+        arm = item if isinstance(item, Arm) else item.build(name, setting, key=key_arm, say=say)
+        tuned = time.perf_counter()
+        report[name] = measure(arm, live_arm(arm, setting, lives, key=key_run), setting, config)
+        report[name]["seconds"] = {"tuning": tuned - began, "lives": time.perf_counter() - tuned}
+        say(f"{name}: done")
+    task = setting.task
+    samples = task.steps * task.batch
+    schedule = probe_steps(task.steps, setting.schedule.probes)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "task": type(task).__name__,
+        "split": config.split,
+        "unit": task.unit,
+        "problem": task.problem,
+        "intervals": f"95% bootstrap over {config.lives} lives of one search",
+        "samples": list(schedule),
+        "samples_per_step": task.batch,
+        "chance": 1 / task.outputs if task.problem == "classification" else None,
+        "ignorant_loss": task.ignorant_loss,
+        "held_out": task.held_out,
+        "arms": report,
+        "ledger": ledger(setting, report, samples),
+        "comparison": asdict(config),
+    }
+
+
+def ledger(setting: Setting, report: dict[str, Any], samples: int) -> dict[str, Any]:
+    """Both ledgers: what the search and the tuning of baselines cost, and when the search has paid for itself.
+
+    ``break_even_lives`` is the number of test lives after which the labelled samples saved by the champion, against the
+    best tuned backprop, outweigh those that the search consumed beyond the baseline's tuning. A life saves what the
+    baseline needs more to reach the loss that the champion has after a life's mean number of samples; it is None where
+    nothing is saved.
+    """
+    spent = setting.budget
+    rivals = {n: a for n, a in report.items() if a["role"] == "baseline" and "aulc" in a["scores"] and a["tuning_lives"]}
+    out: dict[str, Any] = {
+        "outer_lifetimes": spent,
+        "outer_samples": spent * samples,
+        "baseline_tuning_lifetimes": sum(a["tuning_lives"] for a in rivals.values()),
+        "break_even_lives": None,
+        "best_baseline": None,
+    }
+    if not rivals:
+        return out
+    name = min(rivals, key=lambda n: rivals[n]["scores"]["aulc"]["value"])
+    out["best_baseline"] = name
+    steps = np.array(probe_steps(setting.task.steps, setting.schedule.probes), float)
+    own, rival = (np.array(report[n]["curves"]["loss"]["mean"]) for n in (CHAMPION, name))
+    saved = samples_saved(steps, own, rival) * setting.task.batch
+    if saved > 0:
+        out["samples_saved_per_life"] = saved
+        out["break_even_lives"] = max(0.0, (spent - rivals[name]["tuning_lives"]) * samples / saved)
+    return out
+
+
+def samples_saved(steps: np.ndarray, own: np.ndarray, rival: np.ndarray) -> float:
+    """Steps by which ``own`` reaches the rival's final loss earlier than the rival did; 0 if it never reaches it.
+
+    Linear between probes. What lies beyond the end of the rival's life is not extrapolated, so that this is a lower
+    bound when ``own`` is better throughout.
+    """
+    goal = rival[-1]
+    below = np.flatnonzero(own <= goal)
+    if not len(below):
+        return 0.0
+    i = below[0]
+    if i == 0:
+        return float(steps[-1])
+    share = (own[i - 1] - goal) / max(own[i - 1] - own[i], 1e-12)
+    return float(steps[-1] - (steps[i - 1] + share * (steps[i] - steps[i - 1])))
+
+
+def across_runs(comparisons: Sequence[dict[str, Any]], bootstrap: int = 1000) -> dict[str, Any]:
+    """Comparisons of several searches that differ in their seed -> one, with intervals over seeds.
+
+    Raises:
+        ValueError: if they are of different tasks, families or probe schedules.
+    """
+    first = comparisons[0]
+    for other in comparisons[1:]:
+        for name in ("task", "split", "samples"):
+            if other[name] != first[name]:
+                raise ValueError(f"compare: runs differ in {name}: {first[name]} and {other[name]}; compare like with like")
+
+    def merge(values: list[Any]) -> Any:
+        if isinstance(values[0], dict) and {"value", "lo", "hi"} <= set(values[0]):
+            mean, low, high = interval(np.array([v["value"] for v in values]), bootstrap)
+            extra = {k: merge([v[k] for v in values]) for k in values[0] if k not in ("value", "lo", "hi")}
+            return {"value": float(mean), "lo": float(low), "hi": float(high), **extra}
+        if isinstance(values[0], dict) and {"mean", "lo", "hi"} <= set(values[0]):
+            mean, low, high = interval(np.array([v["mean"] for v in values]), bootstrap)
+            return {"mean": mean.tolist(), "lo": low.tolist(), "hi": high.tolist()}
+        if isinstance(values[0], dict):
+            return {k: merge([v[k] for v in values]) for k in values[0] if all(k in v for v in values)}
+        if isinstance(values[0], int | float) and not isinstance(values[0], bool):
+            return float(np.mean(values))
+        return values[0]
+
+    shared = [n for n in first["arms"] if all(n in c["arms"] for c in comparisons)]
+    return {
+        **first,
+        "intervals": f"95% bootstrap over {len(comparisons)} searches (outer seeds)",
+        "arms": {name: merge([c["arms"][name] for c in comparisons]) for name in shared},
+        "ledger": merge([c["ledger"] for c in comparisons]),
+    }
