@@ -179,7 +179,7 @@ def compare(
     key_lives, key_run, key_build = jax.random.split(jax.random.fold_in(root, 0xC0), 3)
     own = champion_arms(organism, champion, centroid)
     network = jax.jit(lambda g: organism.develop(g, key=key_build)[0])(champion)
-    synapses = int(sum(np.asarray(mask).sum() for mask in network.masks.values()))
+    synapses = int(sum(np.asarray(mask).sum() for mask in network.masks.values())) + organism.learner.memory(organism.substrate)
     setting = Setting(
         organism=organism, champion=champion, synapses=synapses, evolve=config.evolve_baselines, seed=seed, **setting_of
     )

@@ -18,8 +18,8 @@ from evodev.types import Array, Curve, Flag, Genes, Key, Scalar
 class LifetimeLog:
     """What is written down of a life; curves have one entry a probe, the first at birth.
 
-    ``operations`` are synaptic operations to learn from one sample, ``synapses`` those of the network at birth,
-    ``failed`` is set if any probe was not finite.
+    ``operations`` are synaptic operations to learn from one sample, ``synapses`` those of the network at birth and of the
+    learner's memory, ``failed`` is set if any probe was not finite.
     """
 
     loss: Curve
@@ -86,6 +86,6 @@ def live(
         loss=curves[:, 0],
         score=curves[:, 1],
         operations=learner.operations(network, substrate),
-        synapses=synapses(network),
+        synapses=synapses(network) + learner.memory(substrate),
         failed=~jnp.isfinite(curves).all(),
     )

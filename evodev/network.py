@@ -44,6 +44,7 @@ def synapses(network: Network) -> Scalar:
 _ACTIVATE: dict[str, Callable[[Array], Array]] = {
     "linear": lambda x: x,
     "relu": jax.nn.relu,
+    "abs": jnp.abs,
     "tanh": jnp.tanh,
     "sin": jnp.sin,
     "gauss": lambda x: jnp.exp(-(x**2)),
@@ -71,7 +72,7 @@ def respond(population: Population, drive: Float[Array, "batch n"], bias: Vector
             activity = _unit(activity)
         case "types":
             local = activity.reshape(*activity.shape[:-1], -1, population.types)
-            local = local * jax.lax.rsqrt((local**2).mean(-1, keepdims=True) + 1e-2)
+            local = local / (0.2 + jnp.sqrt((local**2).mean(-1, keepdims=True) + 1e-6))
             activity = local.reshape(activity.shape)
     return activity
 

@@ -266,6 +266,13 @@ class Run:
         _write(self.path / name, json.dumps(data, indent=1))
         return self.path / name
 
+    def write_bytes(self, name: str, data: bytes) -> Path:
+        """Write a figure or page whole or not at all; returns its path."""
+        partial = self.path / f".{name}.partial"
+        partial.write_bytes(data)
+        os.replace(partial, self.path / name)
+        return self.path / name
+
     def read_json(self, name: str) -> Any:
         """A result file.
 

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-ACTIVATIONS = ("linear", "relu", "tanh", "sin", "gauss", "softplus", "square", "gelu")
+ACTIVATIONS = ("linear", "relu", "abs", "tanh", "sin", "gauss", "softplus", "square", "gelu")
 NORMALISATIONS = ("none", "standard", "unit", "types")
 
 
@@ -30,7 +30,7 @@ class Population:
         types: neurons at each position.
         activation: one of ``ACTIVATIONS``.
         normalisation: ``none``; ``standard`` (zero mean, unit variance over the population); ``unit`` (unit length);
-            ``types`` (each position divided by the root mean square of its types: divisive normalisation).
+            ``types`` (divisive: each position by .2 plus the root mean square of its types).
 
     Raises:
         ValueError: for an empty grid or an unknown activation or normalisation.

@@ -126,6 +126,14 @@ class Budget(Sparsity):
             )
         return spec_of([Gene("shares", (len(substrate.grown),), scale=0.3)])
 
+    def affords(self, windows: Windows, substrate: Substrate) -> bool:
+        """Whether the budget holds every synapse that the wiring allows; then there is nothing to select."""
+        wanted = sum(
+            int(windows[p.name].sum()) if p.name in windows else int(np.prod(substrate.shape(p)))
+            for p in substrate.projections
+        )
+        return wanted <= self.fraction * substrate.synapses
+
     def counts(self, genes: Genes, windows: Windows, substrate: Substrate) -> dict[str, Array]:
         """Synapses granted to each grown projection (float, not yet rounded down)."""
         sizes = jnp.array(
@@ -146,6 +154,8 @@ class Budget(Sparsity):
     def select(
         self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key
     ) -> dict[str, Matrix]:
+        if self.affords(windows, substrate):
+            return {name: _within(jnp.ones_like(x), windows, name) for name, x in wires.logits.items()}
         counts = self.counts(genes, windows, substrate)
         if self.per_neuron:
             return {n: _per_neuron(x, counts[n] / x.shape[1], windows, n) for n, x in wires.logits.items()}

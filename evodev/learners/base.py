@@ -42,3 +42,7 @@ class Learner(ABC):
     def operations(self, network: Network, substrate: Substrate) -> Scalar:
         """Synaptic operations to learn from one sample: a synapse used or changed counts once."""
         return synapses(network)
+
+    def memory(self, substrate: Substrate) -> int:
+        """Synapses that the learner adds to those of the network: counted wherever synapses are."""
+        return 0

@@ -1,8 +1,10 @@
 """Spatial Gaussians: the cells of spatial GEM (Barabasi et al. 2023, Nature Communications 14:2226)."""
 
+import math
 from dataclasses import dataclass
 
 import jax.numpy as jnp
+import numpy as np
 
 from evodev.decoders.base import Cells, Tissue, all_alive
 from evodev.genome import Gene, GenomeSpec, spec_of
@@ -10,10 +12,20 @@ from evodev.substrate import Substrate
 from evodev.types import Genes, Key
 
 
+def spread(count: int, dimensions: int) -> np.ndarray:
+    """Points that tile [-1, 1]^dimensions evenly (an additive recurrence on the generalised golden ratio)."""
+    ratio = 2.0
+    for _ in range(32):
+        ratio = (1 + ratio) ** (1 / (dimensions + 1))
+    steps = (1 / ratio) ** np.arange(1, dimensions + 1)
+    return (((0.5 + np.arange(1, count + 1)[:, None] * steps) % 1.0) * 2 - 1).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class SpatialGaussians(Cells):
     """Expression of a gene falls off around a centre: X_ia = exp(-|p_i - mu_a|^2 / 2 sigma_a^2).
 
+    In a genome of zeros the centres tile the tissue and neighbouring genes overlap.
     Space has a further axis where a position holds several types.
 
     Attributes:
@@ -32,15 +44,17 @@ class SpatialGaussians(Cells):
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         out = []
         for p in substrate.populations:
-            out.append(Gene(f"{p.name}/centers", (self.genes, p.places.shape[1]), scale=0.6))
-            out.append(Gene(f"{p.name}/log_widths", (self.genes,), center=-0.7, scale=0.3))
+            width = 3 * self.genes ** (-1 / p.places.shape[1])
+            out.append(Gene(f"{p.name}/centers", (self.genes, p.places.shape[1]), scale=0.3))
+            out.append(Gene(f"{p.name}/log_widths", (self.genes,), center=math.log(min(width, 1.0)), scale=0.5))
         return spec_of(out)
 
     def express(self, genes: Genes, substrate: Substrate, *, key: Key) -> Tissue:
         states = {}
         for p in substrate.populations:
             places = jnp.asarray(p.places)
-            distance = ((places[:, None, :] - genes[f"{p.name}/centers"][None]) ** 2).sum(-1)
+            centers = spread(self.genes, places.shape[1]) + genes[f"{p.name}/centers"]
+            distance = ((places[:, None, :] - centers[None]) ** 2).sum(-1)
             # clipping keeps an extreme genome from a width of zero or infinity
             width = jnp.exp(jnp.clip(genes[f"{p.name}/log_widths"], -4.0, 4.0))
             states[p.name] = jnp.exp(-distance / (2 * width**2))

@@ -18,9 +18,11 @@ class Bilinear(Wiring):
 
     Attributes:
         gain: also express a plasticity gain exp(x_i G y_j), at the price of as many genes again.
+        bias_scale: size of the biases that a random genome expresses.
     """
 
     gain: bool = False
+    bias_scale: float = 0.3
 
     def genome_spec(self, substrate: Substrate, widths: dict[str, int]) -> GenomeSpec:
         out = []
@@ -29,7 +31,7 @@ class Bilinear(Wiring):
             out.append(Gene(f"{p.name}/rules", shape, scale=(shape[0] * shape[1]) ** -0.5))
             if self.gain:
                 out.append(Gene(f"{p.name}/gain_rules", shape, scale=0.3 * (shape[0] * shape[1]) ** -0.5))
-        out += [Gene(f"{name}/bias", (widths[name],), scale=0.3 * widths[name] ** -0.5) for name in biased(substrate)]
+        out += [Gene(f"{name}/bias", (widths[name],), scale=self.bias_scale * widths[name] ** -0.5) for name in biased(substrate)]
         return spec_of(out)
 
     def connect(self, genes: Genes, tissue: Tissue, substrate: Substrate, *, key: Key) -> Wires:

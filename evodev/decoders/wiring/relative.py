@@ -1,7 +1,8 @@
-"""Relative-position wiring: one kernel a pair of cell types, read over p_i - p_j inside a local window."""
+"""Relative-position wiring: kernels over p_i - p_j, the same everywhere, inside a local window."""
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,88 +10,150 @@ import numpy as np
 from evodev.decoders.base import Tissue, Wires, Wiring, biased
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.substrate import Projection, Substrate
-from evodev.types import Genes, Key
+from evodev.types import Array, Genes, Key
+
+Form = Literal["kernel", "pool"]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How one projection reads its window; see :class:`RelativePosition`."""
+
+    projection: Projection
+    radius: float
+    waves: int
+    form: Form
 
 
 @cache
-def offsets_basis(substrate: Substrate, projection: Projection, radius: float, waves: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines of p_i - p_j, shape (pre positions, post positions, waves ** dimensions), and the window's mask."""
+def offsets(substrate: Substrate, projection: Projection) -> np.ndarray:
+    """p_i - p_j, shape (pre positions, post positions, dimensions)."""
     pre, post = substrate.population(projection.pre).positions, substrate.population(projection.post).positions
-    offset = pre[:, None, :] - post[None, :, :]
-    inside = (np.abs(offset) <= radius + 1e-6).all(-1)
-    orders = np.stack(np.meshgrid(*[np.arange(waves)] * pre.shape[1], indexing="ij"), -1).reshape(-1, pre.shape[1])
-    phase = np.pi * (offset[:, :, None, :] + radius) / (2 * radius) * orders
-    return np.cos(phase).prod(-1).astype(np.float32), inside
+    return pre[:, None, :] - post[None, :, :]
+
+
+@cache
+def cosines(substrate: Substrate, reach: Reach) -> np.ndarray:
+    """Cosine basis over the window, zero outside, shape (pre positions, post positions, coefficients).
+
+    Coefficients are the products of cosines, one a dimension, whose orders add up to less than ``waves``.
+    """
+    offset = offsets(substrate, reach.projection)
+    dimensions = offset.shape[-1]
+    orders = np.stack(np.meshgrid(*[np.arange(reach.waves)] * dimensions, indexing="ij"), -1).reshape(-1, dimensions)
+    orders = orders[orders.sum(1) < reach.waves]
+    phase = np.pi * (offset[:, :, None, :] + reach.radius) / (2 * reach.radius) * orders
+    inside = (np.abs(offset) <= reach.radius + 1e-6).all(-1)
+    return (np.cos(phase).prod(-1) * inside[..., None]).astype(np.float32)
+
+
+@cache
+def window(substrate: Substrate, reach: Reach) -> np.ndarray:
+    """Where a synapse can exist, (pre, post) booleans: within the radius; a pooling neuron reads only its own type."""
+    pre, post = substrate.population(reach.projection.pre), substrate.population(reach.projection.post)
+    inside = (np.abs(offsets(substrate, reach.projection)) <= reach.radius + 1e-6).all(-1)
+    kinds = np.eye(pre.types, dtype=bool) if reach.form == "pool" else np.ones((pre.types, post.types), bool)
+    return np.kron(inside, kinds).astype(bool)
 
 
 @dataclass(frozen=True)
 class RelativePosition(Wiring):
-    """w(i -> j) = sum over cell state of s_i K s_j, where every entry of K is a kernel over p_i - p_j.
+    """w(i -> j) depends on where i lies as seen from j, and on what the two cells are.
 
-    With one-hot cell types this is one kernel a pair of types, the same everywhere: weight sharing falls out of it. A
-    kernel is ``waves ** dimensions`` cosine coefficients over a local window; outside of it no synapse can exist.
+    Two forms. ``kernel``: w = sum over cell state of s_i K s_j, every entry of K a kernel of a few cosine coefficients
+    over a local window; with one-hot cell types, one kernel a pair of types. ``pool``: a neuron reads its own type over a
+    Gaussian neighbourhood of evolved width and strength. Weight sharing falls out of both: it is a convolution's prior.
 
     Attributes:
         radius: half-width of the window in units of the tissue's half-width; one for all projections, or one for each
             grown projection in order.
-        waves: cosines along each dimension, from the constant up; one, or one for each grown projection.
+        waves: a kernel has the cosine products of total order below this; one, or one a grown projection.
+        form: ``kernel`` or ``pool``; one, or one a grown projection.
     """
 
     radius: tuple[float, ...] = (0.45,)
     waves: tuple[int, ...] = (3,)
+    form: tuple[Form, ...] = ("kernel",)
 
     def __post_init__(self) -> None:
         if not self.radius or min(self.radius) <= 0:
             raise ValueError(f"wiring: radius must be positive, given {self.radius}")
         if not self.waves or min(self.waves) < 1:
             raise ValueError(f"wiring: waves must be at least 1, given {self.waves}")
+        if not self.form or not set(self.form) <= {"kernel", "pool"}:
+            raise ValueError(f"wiring: form must be kernel or pool, given {self.form}")
 
-    def _windows(self, substrate: Substrate) -> list[tuple[Projection, float, int]]:
-        many = len(substrate.grown)
-        for name in ("radius", "waves"):
-            if len(getattr(self, name)) not in (1, many):
-                raise ValueError(f"wiring: {name} needs 1 or {many} values, one a grown projection; given {getattr(self, name)}")
-        for p in substrate.grown:
-            if len(substrate.population(p.pre).grid) != len(substrate.population(p.post).grid):
+    def reaches(self, substrate: Substrate) -> list[Reach]:
+        """One entry a grown projection.
+
+        Raises:
+            ValueError: naming the field, for a substrate that this wiring cannot serve.
+        """
+        grown = substrate.grown
+        for name in ("radius", "waves", "form"):
+            given = getattr(self, name)
+            if len(given) not in (1, len(grown)):
+                raise ValueError(f"wiring: {name} needs 1 or {len(grown)} values, one a grown projection; given {given}")
+        spread = [v * len(grown) if len(v) == 1 else v for v in (self.radius, self.waves, self.form)]
+        out = [Reach(p, r, w, f) for p, r, w, f in zip(grown, *spread, strict=True)]
+        for reach in out:
+            p, pre, post = reach.projection, *(substrate.population(n) for n in (reach.projection.pre, reach.projection.post))
+            if len(pre.grid) != len(post.grid):
                 raise ValueError(
-                    f"wiring: relative position needs populations of equal dimension; {p.name} joins grids "
-                    f"{substrate.population(p.pre).grid} and {substrate.population(p.post).grid}; bilinear wiring serves any"
+                    f"wiring: relative position needs populations of equal dimension; {p.name} joins grids {pre.grid} and "
+                    f"{post.grid}; bilinear wiring serves any"
                 )
-        radius = self.radius * many if len(self.radius) == 1 else self.radius
-        waves = self.waves * many if len(self.waves) == 1 else self.waves
-        return list(zip(substrate.grown, radius, waves, strict=True))
+            if reach.form == "pool" and pre.types != post.types:
+                raise ValueError(f"wiring: {p.name} pools {pre.types} types into {post.types}; give both as many")
+            if not window(substrate, reach).any(0).all():
+                raise ValueError(f"wiring: radius {reach.radius} leaves neurons of {p.post} without input from {p.pre}; enlarge it")
+        return out
+
+    def windows(self, substrate: Substrate) -> dict[str, np.ndarray]:
+        return {r.projection.name: window(substrate, r) for r in self.reaches(substrate)}
 
     def genome_spec(self, substrate: Substrate, widths: dict[str, int]) -> GenomeSpec:
         out = []
-        for p, radius, waves in self._windows(substrate):
-            basis, inside = offsets_basis(substrate, p, radius, waves)
-            if not inside.any(0).all():
-                raise ValueError(f"wiring: radius {radius} leaves neurons of {p.post} without any input from {p.pre}; enlarge it")
-            # unit variance of the drive for unit inputs: fan-in times the number of coefficients
-            fan_in = inside.sum(0).mean() * widths[p.pre] * basis.shape[-1]
-            out.append(Gene(f"{p.name}/kernels", (widths[p.pre], widths[p.post], basis.shape[-1]), scale=float(fan_in**-0.5)))
-        out += [Gene(f"{name}/bias", (widths[name],), scale=0.3) for name in biased(substrate)]
+        for r in self.reaches(substrate):
+            p, n_pre, n_post = r.projection, widths[r.projection.pre], widths[r.projection.post]
+            if r.form == "pool":
+                out.append(Gene(f"{p.name}/log_widths", (n_post,), np.log(0.5 * r.radius), 0.3))
+                out.append(Gene(f"{p.name}/log_strengths", (n_post,), scale=0.3))
+                continue
+            basis = cosines(substrate, r)
+            # unit variance of the drive for unit inputs: inputs of a neuron times coefficients of a kernel
+            inputs = float((basis**2).sum((0, 2)).max()) * n_pre
+            out.append(Gene(f"{p.name}/kernels", (n_pre, n_post, basis.shape[-1]), scale=2 * inputs**-0.5))
+        out += [Gene(f"{name}/bias", (widths[name],), scale=0.1) for name in biased(substrate)]
         return spec_of(out)
-
-    def windows(self, substrate: Substrate) -> dict[str, np.ndarray]:
-        out = {}
-        for p, radius, waves in self._windows(substrate):
-            inside = offsets_basis(substrate, p, radius, waves)[1]
-            types = substrate.population(p.pre).types, substrate.population(p.post).types
-            out[p.name] = np.repeat(np.repeat(inside, types[0], 0), types[1], 1)
-        return out
 
     def connect(self, genes: Genes, tissue: Tissue, substrate: Substrate, *, key: Key) -> Wires:
         weights = {}
-        for p, radius, waves in self._windows(substrate):
-            basis, inside = offsets_basis(substrate, p, radius, waves)
-            pre, post = substrate.population(p.pre), substrate.population(p.post)
-            kernels = genes[f"{p.name}/kernels"]
-            s = tissue.states[p.pre].reshape(len(pre.positions), pre.types, -1)
-            t = tissue.states[p.post].reshape(len(post.positions), post.types, -1)
-            w = jnp.einsum("ija,ikn,nma,jlm->ikjl", basis * inside[..., None], s, kernels, t)
-            weights[p.name] = w.reshape(pre.size, post.size)
+        for r in self.reaches(substrate):
+            shape = _pool if r.form == "pool" else _kernel
+            weights[r.projection.name] = shape(genes, tissue, substrate, r)
         biases = {name: tissue.states[name] @ genes[f"{name}/bias"] for name in biased(substrate)}
         gains = {name: jnp.ones_like(w) for name, w in weights.items()}
         logits = {name: jnp.abs(w) for name, w in weights.items()}
         return Wires(logits, weights, gains, biases)
+
+
+def _kernel(genes: Genes, tissue: Tissue, substrate: Substrate, reach: Reach) -> Array:
+    p = reach.projection
+    pre, post = substrate.population(p.pre), substrate.population(p.post)
+    s = tissue.states[p.pre].reshape(len(pre.positions), pre.types, -1)
+    t = tissue.states[p.post].reshape(len(post.positions), post.types, -1)
+    w = jnp.einsum("ija,ikn,nma,jlm->ikjl", cosines(substrate, reach), s, genes[f"{p.name}/kernels"], t)
+    return w.reshape(pre.size, post.size)
+
+
+def _pool(genes: Genes, tissue: Tissue, substrate: Substrate, reach: Reach) -> Array:
+    p = reach.projection
+    squared = (offsets(substrate, p) ** 2).sum(-1)
+    distance = np.kron(squared, np.ones((substrate.population(p.pre).types, substrate.population(p.post).types)))
+    state = tissue.states[p.post]
+    # clipped so that no genome makes a width of zero
+    width = jnp.exp(jnp.clip(state @ genes[f"{p.name}/log_widths"], -4.0, 4.0))
+    near = jnp.exp(-jnp.asarray(distance, jnp.float32) / (2 * width**2)) * window(substrate, reach)
+    strength = jnp.exp(jnp.clip(state @ genes[f"{p.name}/log_strengths"], -4.0, 4.0))
+    return near / (near.sum(0) + 1e-6) * strength

@@ -1,0 +1,106 @@
+"""Experiments by name, and the catalogue of everything that has a name."""
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from evodev.baselines import BASELINES
+from evodev.comparison import Comparison
+from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS, Decoder
+from evodev.decoders.cells.gaussians import SpatialGaussians
+from evodev.decoders.cells.types import CellTypes
+from evodev.decoders.sparsity import AllSynapses, Budget
+from evodev.decoders.wiring.bilinear import Bilinear
+from evodev.decoders.wiring.relative import RelativePosition
+from evodev.experiment import Experiment
+from evodev.learners import LEARNERS, Episodic, Gradient
+from evodev.search import STRATEGIES, Schedule, Strategy
+from evodev.substrate import Population, Projection, Substrate, mlp
+from evodev.tasks import TASKS, FewShotDigits, Sine
+
+
+def few_shot_digits() -> Experiment:
+    """The default: shifted digits, held-out classes, relative-position wiring, an episodic read-out."""
+    substrate = Substrate(
+        (
+            Population("input", (12, 12), activation="linear"),
+            Population("edges", (12, 12), 4, activation="abs", normalisation="types"),
+            Population("parts", (6, 6), 24, activation="relu"),
+            Population("pooled", (2, 2), 24, activation="linear"),
+            Population("output", (5,), activation="linear"),
+        ),
+        (
+            Projection("input", "edges"),
+            Projection("edges", "parts"),
+            Projection("parts", "pooled"),
+            Projection("pooled", "output", blank=True),
+        ),
+    )
+    wiring = RelativePosition(radius=(0.35, 0.45, 1.5), waves=(3, 3, 1), form=("kernel", "kernel", "pool"))
+    return Experiment(
+        task=FewShotDigits(),
+        substrate=substrate,
+        decoder=Decoder(CellTypes(), wiring, Budget(0.2)),
+        learner=Episodic(),
+        strategy=Strategy("Open_ES", population=64, sigma=0.2, sigma_final=0.06, learning_rate=0.05, learning_rate_final=0.005),
+        schedule=Schedule(generations=200, lives=8, validation_lives=64, block=10),
+    )
+
+
+def sine() -> Experiment:
+    """Sine regression, five labelled points: Gaussian cells, bilinear wiring, plain gradient descent at evolved rates."""
+    return Experiment(
+        task=Sine(shots=5),
+        substrate=mlp((1, 40, 40, 1), activation="tanh"),
+        decoder=Decoder(SpatialGaussians(genes=8), Bilinear(), AllSynapses()),
+        learner=Gradient(loss="squared_error", log_rate=-4.0),
+        strategy=Strategy("SNES", population=64, sigma=0.2),
+        schedule=Schedule(generations=800, lives=8, validation_lives=128, block=40),
+        comparison=Comparison(lives=512),
+    )
+
+
+PRESETS: dict[str, Callable[[], Experiment]] = {
+    "few-shot-digits": few_shot_digits,
+    "sine": sine,
+}
+
+
+def preset(name: str) -> Experiment:
+    """An experiment by name.
+
+    Raises:
+        ValueError: for an unknown name, with the nearest known one.
+    """
+    if name not in PRESETS:
+        near = difflib.get_close_matches(name, list(PRESETS), n=1, cutoff=0.3)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"preset: no preset {name!r}; {hint}Known: {', '.join(PRESETS)}")
+    return PRESETS[name]()
+
+
+def _first_line(thing: Any) -> str:
+    return (thing.__doc__ or "").strip().split("\n")[0]
+
+
+def catalogue() -> dict[str, dict[str, str]]:
+    """Everything that has a name, kind by kind, with a line on each."""
+    tasks = {}
+    for name, cls in TASKS.items():
+        task = cls()
+        tasks[name] = (
+            f"{task.inputs} inputs, {task.outputs} outputs, {task.labels} labelled samples a life; an ignorant learner scores "
+            f"{task.ignorant_loss:.2f}, a perfect one 0; held out: {task.held_out}"
+        )
+    parts = {"cells": CELLS, "wirings": WIRINGS, "sparsities": SPARSITIES, "refinements": REFINEMENTS, "learners": LEARNERS}
+    return {
+        "presets": {name: _first_line(make) for name, make in PRESETS.items()},
+        "decoders": {
+            name: f"{type(d.cells).__name__} x {type(d.wiring).__name__} x {type(d.sparsity).__name__}"
+            for name, d in DECODERS.items()
+        },
+        **{kind: {name: _first_line(cls) for name, cls in registry.items()} for kind, registry in parts.items()},
+        "tasks": tasks,
+        "baselines": {name: f"{b.role}: {_first_line(b)}" for name, b in BASELINES.items()},
+        "strategies": {name: _first_line(cls) for name, cls in STRATEGIES.items()},
+    }

@@ -1,0 +1,91 @@
+"""Where the drawing of a network puts neurons and synapses: plain geometry in the plane, no plotting."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from evodev.substrate import Population, Projection, Substrate
+
+GAP = 1.5
+"""Clear space between neighbouring populations; their own coordinates run over [-1, 1]."""
+DEPTH, LIFT = 0.34, 0.30
+"""How far one unit along a grid's second axis goes right and up."""
+TYPE_STEP = 0.20
+"""How far apart the sheets of neighbouring types are, at most."""
+CURVE = 18
+"""Points of a drawn synapse."""
+
+Places = Mapping[str, np.ndarray]
+"""Where each population's neurons are drawn: (n, 2)."""
+
+
+def places(substrate: Substrate) -> dict[str, np.ndarray]:
+    """Where to draw every neuron: populations from left to right, the first axis of a grid downwards."""
+    out, right = {}, 0.0
+    for population in substrate.populations:
+        place = _own(population)
+        out[population.name] = place + np.array([right - place[:, 0].min(), 0.0])
+        right = out[population.name][:, 0].max() + GAP
+    return out
+
+
+def _own(population: Population) -> np.ndarray:
+    """A population around the origin, (n, 2): further axes go back into the page, types are sheets side by side."""
+    coordinates = population.coordinates
+    across = coordinates[:, 1:].sum(1)
+    kind = np.arange(population.size) % population.types - (population.types - 1) / 2
+    step = min(TYPE_STEP, 1.4 / population.types)
+    scale = 0.78 if len(population.grid) > 1 else 1.0
+    return np.stack([DEPTH * across + step * kind, -scale * coordinates[:, 0] + LIFT * across], axis=1)
+
+
+def sheets(population: Population, place: np.ndarray) -> list[np.ndarray]:
+    """Outlines (4, 2) of a 2-D population, a sheet a type, half a cell beyond its outermost neurons."""
+    if len(population.grid) != 2:
+        return []
+    high, wide = population.grid
+    down, over = 0.78 / high, np.array([DEPTH, LIFT]) / wide
+    out = []
+    for kind in range(population.types):
+        own = place[kind :: population.types].reshape(high, wide, 2)
+        corners = ((0, 0, 1, -1), (0, -1, 1, 1), (-1, -1, -1, 1), (-1, 0, -1, -1))
+        out.append(np.array([own[r, c] + np.array([0, up * down]) + side * over for r, c, up, side in corners]))
+    return out
+
+
+def band(where: Places, projection: Projection) -> np.ndarray:
+    """Outline (4, 2) of everything between two populations."""
+    ends = []
+    for name in (projection.pre, projection.post):
+        place = where[name]
+        ends.append((place[:, 0].mean(), place[:, 1].min(), place[:, 1].max()))
+    (x0, low0, high0), (x1, low1, high1) = ends
+    return np.array([(x0, low0), (x0, high0), (x1, high1), (x1, low1)])
+
+
+def strongest(weights: np.ndarray, mask: np.ndarray, most: int) -> np.ndarray:
+    """(pre, post) numbers of the synapses with the largest weights, at most so many: (synapses, 2)."""
+    found = np.flatnonzero(mask)
+    sizes = np.abs(weights.ravel()[found])
+    kept = found[np.argsort(-sizes, kind="stable")[:most]]
+    return np.stack(np.unravel_index(kept, mask.shape), axis=1)
+
+
+def paths(substrate: Substrate, where: Places, projection: Projection, pairs: np.ndarray) -> np.ndarray:
+    """Points (synapses, CURVE, 2) along drawn synapses.
+
+    Straight to the next population; in an arc over those that a skip passes, under those that a way back passes, and to
+    the right within a population.
+    """
+    names = [p.name for p in substrate.populations]
+    jump = names.index(projection.post) - names.index(projection.pre)
+    start, end = where[projection.pre][pairs[:, 0]], where[projection.post][pairs[:, 1]]
+    middle = (start + end) / 2
+    if jump == 0:
+        middle = middle + np.array([0.9, 0.0]) * (0.35 + np.abs(start - end)[:, 1:])
+    elif jump != 1:
+        # the control point of an arc is twice as far out as the arc itself
+        peak = 1.45 if jump > 1 else -1.45
+        middle = np.stack([middle[:, 0], np.full(len(pairs), 2 * peak) - middle[:, 1]], axis=1)
+    t = np.linspace(0, 1, CURVE)[None, :, None]
+    return (1 - t) ** 2 * start[:, None] + 2 * t * (1 - t) * middle[:, None] + t**2 * end[:, None]

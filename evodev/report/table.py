@@ -1,0 +1,182 @@
+"""The result table: arms grouped by role and sorted, numbers with their intervals. Shared by page and terminal."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+Results = Mapping[str, Any]
+"""comparison.json as :func:`evodev.comparison.compare` returns it."""
+Entry = Mapping[str, Any]
+"""One arm of it."""
+
+ROLES = ("evolved", "baseline", "control", "reference")
+"""Groups of arms, in the order in which they are shown."""
+NONE = "–"
+"""What is shown where an arm has no such number."""
+DECIMALS = (1, 4)
+"""Fewest and most decimals of a number with an interval."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        title: its heading.
+        cell: an arm's name and entry -> what stands in its row.
+        brief: whether a terminal shows it too.
+    """
+
+    title: str
+    cell: Callable[[str, Entry], str]
+    brief: bool = False
+
+
+def rows(comparison: Results, *, brief: bool = False) -> tuple[list[str], list[list[str]]]:
+    """Heading and rows of the result table, arms as in :func:`ordered`; the first column is the arm's name.
+
+    Args:
+        comparison: the results.
+        brief: only what fits a terminal.
+    """
+    chosen = [c for c in columns(comparison) if c.brief or not brief]
+    body = [[c.cell(name, comparison["arms"][name]) for c in chosen] for name in ordered(comparison)]
+    return [c.title for c in chosen], body
+
+
+def console_table(comparison: Results) -> Table:
+    """The brief table for a terminal, a section a role."""
+    header, body = rows(comparison, brief=True)
+    title = Text(f"{comparison['task']}, {comparison['split']} lives")
+    table = Table(title=title, caption=Text(caption(comparison)), box=SIMPLE_HEAD)
+    for i, heading in enumerate(header):
+        # an interval stays on one line; only names may wrap
+        table.add_column(Text(heading.replace(" ", "\n", 1)), justify="right" if i else "left", no_wrap=i > 0)
+    roles = [comparison["arms"][name]["role"] for name in ordered(comparison)]
+    for row, role, after in zip(body, roles, [*roles[1:], ""], strict=True):
+        # Text, because a name or an interval in brackets must not be read as markup
+        table.add_row(*map(Text, row), style="bold" if role == "evolved" else "", end_section=role != after)
+    return table
+
+
+def caption(comparison: Results) -> str:
+    """How to read the numbers."""
+    return f"mean [95% interval]; AULC is the mean loss over a life, lower is better; {comparison['intervals']}"
+
+
+def ordered(comparison: Results) -> list[str]:
+    """Names of all arms: by role, within a role by AULC; those without a loss after those with, the accurate first."""
+    arms = comparison["arms"]
+    known = {role: i for i, role in enumerate(ROLES)}
+
+    def place(name: str) -> tuple[int, float, float]:
+        accuracy = arms[name]["curves"].get("accuracy", {"mean": [0.0]})["mean"][-1]
+        return known.get(arms[name]["role"], len(known)), aulc(arms[name]), -accuracy
+
+    return sorted(arms, key=place)
+
+
+def aulc(arm: Entry) -> float:
+    """Mean loss over a life; infinite for an arm that has only an accuracy."""
+    return arm["scores"]["aulc"]["value"] if "aulc" in arm["scores"] else math.inf
+
+
+def columns(comparison: Results) -> list[Column]:
+    """Every column that these results can fill."""
+    arms = list(comparison["arms"].values())
+    out = [
+        Column("arm", lambda name, arm: name, brief=True),
+        Column("role", lambda name, arm: arm["role"]),
+        Column("synapses", lambda name, arm: count(arm["synapses"] or None), brief=True),
+        Column("density", lambda name, arm: f"{arm['density']:.1%}" if arm["synapses"] else NONE),
+        Column("numbers evolved", lambda name, arm: count(arm["genome_size"]), brief=True),
+        _score("AULC", "aulc", arms, brief=True),
+    ]
+    if comparison["problem"] == "classification":
+        out += _accuracies(comparison)
+    out += [_score("jumpstart", "jumpstart", arms), _score("slope", "slope_aligned", arms)]
+    out += _thresholds(comparison)
+    if any(arm["failed"] for arm in arms):
+        out.append(Column("failed lives", lambda name, arm: f"{arm['failed']:.1%}", brief=True))
+    spent = comparison["ledger"]["outer_lifetimes"]
+    return [*out, Column("tuning lives", lambda name, arm: _tuning(arm, spent))]
+
+
+def _tuning(arm: Entry, spent: float) -> str:
+    """Lives that it took to choose an arm; an evolved one cost the search."""
+    return f"{count(spent)} (search)" if arm["role"] == "evolved" else count(arm["tuning_lives"] or None)
+
+
+def _score(title: str, score: str, arms: Sequence[Entry], *, brief: bool = False) -> Column:
+    digits = decimals(arm["scores"][score] for arm in arms if score in arm["scores"])
+
+    def cell(name: str, arm: Entry) -> str:
+        return interval(arm["scores"][score], digits) if score in arm["scores"] else NONE
+
+    return Column(title, cell, brief)
+
+
+def probes_shown(samples: Sequence[int]) -> list[int]:
+    """Indices of the first probe after birth, the middle one and the last."""
+    last = len(samples) - 1
+    return sorted({min(1, last), (last + 1) // 2, last})
+
+
+def _accuracies(comparison: Results) -> list[Column]:
+    samples = comparison["samples"]
+    return [
+        Column(f"accuracy at {samples[i]}", lambda name, arm, i=i: _accuracy(arm, i), brief=i == len(samples) - 1)
+        for i in probes_shown(samples)
+    ]
+
+
+def _accuracy(arm: Entry, probe: int) -> str:
+    curve = arm["curves"].get("accuracy")
+    return interval({k: curve[m][probe] for k, m in (("value", "mean"), ("lo", "lo"), ("hi", "hi"))}, 2) if curve else NONE
+
+
+def _thresholds(comparison: Results) -> list[Column]:
+    names = {n: None for arm in comparison["arms"].values() for n in arm["scores"].get("samples_to", {})}
+    return [Column(f"{comparison['unit']} to {n}", lambda name, arm, n=n: _samples_to(arm, n)) for n in names]
+
+
+def _samples_to(arm: Entry, threshold: str) -> str:
+    """Samples to a score; a life that never got there counts as its whole length, and is called censored."""
+    found = arm["scores"].get("samples_to", {}).get(threshold)
+    if found is None:
+        return NONE
+    if found["censored"] >= 1:
+        return "never"
+    return interval(found, 1) + (f", {found['censored']:.0%} censored" if found["censored"] else "")
+
+
+def count(value: float | None) -> str:
+    """A whole number with its thousands apart."""
+    return NONE if value is None else f"{value:,.0f}"
+
+
+def number(value: float, digits: int) -> str:
+    """A number to so many decimals, and no minus before a zero."""
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def interval(score: Mapping[str, float], digits: int | None = None) -> str:
+    """``value [lo, hi]``; as many decimals as the interval is worth unless told."""
+    digits = decimals([score]) if digits is None else digits
+    value, low, high = (number(score[k], digits) for k in ("value", "lo", "hi"))
+    return f"{value} [{low}, {high}]"
+
+
+def decimals(scores: Iterable[Mapping[str, float]]) -> int:
+    """Decimals at which the narrowest interval that is not a point still shows a width; 2 if there is none."""
+    halves = [(s["hi"] - s["lo"]) / 2 for s in scores if s["hi"] - s["lo"] > 1e-6 * max(abs(s["value"]), 1e-6)]
+    if not halves:
+        return 2
+    return int(np.clip(math.ceil(-math.log10(min(halves)) - 0.3), *DECIMALS))

@@ -1,0 +1,213 @@
+"""What the commands do, as library calls: search, compare, report and grow on run directories."""
+
+import contextlib
+import dataclasses
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import networkx as nx
+import numpy as np
+import yaml
+from safetensors.numpy import save_file
+
+from evodev.comparison import across_runs, compare
+from evodev.experiment import Experiment, to_plain
+from evodev.network import Network
+from evodev.report.figures import drawn_network, matrices
+from evodev.report.page import ReportData, build
+from evodev.runs import Champion, Run, RunError, load_champion
+from evodev.search import Search, SearchState
+from evodev.substrate import Substrate
+
+SECONDS_BETWEEN_CHECKPOINTS = 5.0
+Watcher = Callable[[Search, SearchState, list[dict[str, Any]]], None]
+Say = Callable[[str], None]
+
+
+class Interrupted(Exception):
+    """The user asked to stop; the search is checkpointed."""
+
+
+@contextlib.contextmanager
+def _stop_on_signal() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C stops at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def handle(number: int, frame: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.warn) -> SearchState:
+    """Run a search to its end, from its last good checkpoint if there is one.
+
+    Args:
+        run: the run directory; metrics, checkpoints and the champion are written there.
+        watch: called after each block.
+        warn: takes a line about a damaged checkpoint.
+
+    Raises:
+        Interrupted: after Ctrl-C or SIGTERM, once the search is checkpointed.
+    """
+    engine = run.experiment.search()
+    state = engine.start()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = run.restore(state)
+    for warning in caught:
+        if "checkpoint" in str(warning.message):
+            warn(str(warning.message))
+    state = found or state
+    run.forget_after(int(state.generation))
+    saved = time.monotonic()
+    with _stop_on_signal() as stop:
+        while int(state.generation) < run.experiment.schedule.generations:
+            began = time.perf_counter()
+            state, records = engine.advance(state)
+            seconds = (time.perf_counter() - began) / len(records)
+            records = [{**record, "seconds": seconds} for record in records]
+            run.append_metrics(records)
+            watch(engine, state, records)
+            last = int(state.generation) >= run.experiment.schedule.generations
+            if last or stop.is_set() or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                run.save(state)
+                saved = time.monotonic()
+            if stop.is_set() and not last:
+                raise Interrupted
+    run.save_champion(state)
+    return state
+
+
+def compare_run(run: Run, *, say: Say = lambda line: None) -> dict[str, Any]:
+    """Champion against baselines and controls; writes and returns comparison.json.
+
+    Raises:
+        RunError: if the run has no champion yet.
+    """
+    if not (run.path / "champion.json").exists():
+        raise RunError(f"run: {run.path} has no champion yet; finish it with `evodev resume {run.path}`")
+    champion = load_champion(run.path)
+    experiment = run.experiment
+    metrics = run.metrics()
+    began = time.perf_counter()
+    result = compare(
+        experiment.organism,
+        champion.genomes["champion"],
+        champion.genomes["centroid"],
+        {
+            "initial": champion.genomes["initial"],
+            "task": experiment.task,
+            "strategy": experiment.strategy,
+            "schedule": experiment.schedule,
+            "fitness": experiment.fitness,
+            "budget": experiment.search().lives_at(metrics[-1]["generation"] if metrics else 0),
+        },
+        experiment.comparison,
+        seed=experiment.seed,
+        say=say,
+    )
+    result["ledger"]["search_seconds"] = sum(r.get("seconds", 0.0) for r in metrics)
+    result["ledger"]["comparison_seconds"] = time.perf_counter() - began
+    run.write_json("comparison.json", result)
+    return result
+
+
+def comparison_of(run: Run, *, say: Say = lambda line: None) -> dict[str, Any]:
+    """comparison.json if the run has one, else :func:`compare_run`."""
+    return run.read_json("comparison.json") if (run.path / "comparison.json").exists() else compare_run(run, say=say)
+
+
+def report_run(run: Run) -> Path:
+    """(Re)draw report.html and its figures; returns the page's path."""
+    champion = load_champion(run.path)
+    comparison = run.read_json("comparison.json") if (run.path / "comparison.json").exists() else None
+    about = run.read_json("manifest.json")
+    data = ReportData(
+        name=run.path.name,
+        command=about.get("command", ""),
+        comparison=comparison,
+        metrics=run.metrics(),
+        manifest=about,
+        config=yaml.safe_dump(to_plain(run.experiment), sort_keys=False),
+        organism=champion.organism,
+        genomes=champion.genomes,
+    )
+    page, figures = build(data)
+    for name, image in figures.items():
+        run.write_bytes(name, image)
+    return run.write_bytes("report.html", page.encode())
+
+
+def search_seeds(base: Path, experiment: Experiment, seeds: int, *, command: str = "") -> list[Run]:
+    """Run directories ``base/seed-<n>`` for consecutive seeds, made but not yet searched."""
+    if base.exists():
+        raise RunError(f"out: {base} exists already; choose another --out")
+    runs = []
+    for number in range(experiment.seed, experiment.seed + seeds):
+        own = dataclasses.replace(experiment, seed=number)
+        runs.append(Run.create(base / f"seed-{number}", own, command=command))
+    return runs
+
+
+def compare_runs(runs: list[Run], *, say: Say = lambda line: None) -> dict[str, Any]:
+    """One run's comparison, or several runs' with intervals over their seeds."""
+    if len(runs) == 1:
+        return compare_run(runs[0], say=say)
+    return across_runs([comparison_of(run, say=say) for run in runs])
+
+
+def grow(champion: Champion, out: Path) -> tuple[Network, list[Path]]:
+    """Grow a champion and export it: npz, safetensors, GraphML and two pictures.
+
+    Raises:
+        RunError: if a file is there already.
+    """
+    organism = champion.organism
+    network, _ = organism.develop(champion.genomes["champion"], key=jax.random.key(champion.experiment.seed))
+    arrays = {f"weights/{k}": np.asarray(v) for k, v in network.weights.items()}
+    arrays |= {f"masks/{k}": np.asarray(v) for k, v in network.masks.items()}
+    arrays |= {f"gains/{k}": np.asarray(v) for k, v in network.gains.items()}
+    arrays |= {f"biases/{k}": np.asarray(v) for k, v in network.biases.items()}
+    paths = [out / f"network.{kind}" for kind in ("npz", "safetensors", "graphml", "png")] + [out / "matrices.png"]
+    for path in paths:
+        if path.exists():
+            raise RunError(f"out: {path} exists already; choose another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    np.savez(paths[0], **{k: v for k, v in arrays.items()})  # pyright: ignore[reportArgumentType]
+    save_file(arrays, paths[1])
+    nx.write_graphml(as_graph(organism.substrate, network), paths[2])
+    paths[3].write_bytes(drawn_network(organism.substrate, network))
+    paths[4].write_bytes(matrices(organism.substrate, network))
+    return network, paths
+
+
+def as_graph(substrate: Substrate, network: Network) -> nx.DiGraph:
+    """The network as a directed graph: neurons with population and coordinates, synapses with weights."""
+    graph = nx.DiGraph()
+    for p in substrate.populations:
+        for i, place in enumerate(p.places):
+            where = {f"x{axis}": float(value) for axis, value in enumerate(place)}
+            graph.add_node(f"{p.name}:{i}", population=p.name, bias=float(network.biases[p.name][i]), **where)
+    for p in substrate.projections:
+        mask, weights = np.asarray(network.masks[p.name]), np.asarray(network.weights[p.name])
+        for i, j in zip(*np.nonzero(mask), strict=True):
+            graph.add_edge(f"{p.pre}:{i}", f"{p.post}:{j}", weight=float(weights[i, j]))
+    return graph
+
