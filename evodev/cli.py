@@ -223,7 +223,9 @@ def experiment_from(arguments: list[str]) -> tuple[str, Any, SearchOptions]:
     if learner:
         experiment = dataclasses.replace(experiment, learner=from_plain(Learner, learner, "learner"))
     kind, typed = concrete(experiment)
-    fields = [(f.name, f.type, dataclasses.field(default=getattr(SearchOptions(), f.name))) for f in dataclasses.fields(SearchOptions)]
+    fields = [
+        (f.name, f.type, dataclasses.field(default=getattr(SearchOptions(), f.name))) for f in dataclasses.fields(SearchOptions)
+    ]
     import tyro
 
     fields.append(("experiment", Annotated[kind, tyro.conf.arg(name="")], dataclasses.field(default_factory=lambda: typed)))

@@ -26,8 +26,6 @@ class Chunk(NamedTuple):
     lives: int
 
 
-
-
 class Develop(Protocol):
     """Makes a network at birth, and the learner's genes, of a subject: a genome or any other pytree."""
 
@@ -109,9 +107,7 @@ def evaluate(
     # pad so that the devices share equally; the extra subjects are copies whose logs are dropped
     padded = jax.tree.map(lambda x: x[jnp.minimum(jnp.arange(-(-count // devices) * devices), count - 1)], numbered)
     mesh = Mesh(np.array(jax.local_devices()[:devices]), (AXIS,))
-    spread = jax.shard_map(
-        all_subjects, mesh=mesh, in_specs=PartitionSpec(AXIS), out_specs=PartitionSpec(AXIS), check_vma=False
-    )
+    spread = jax.shard_map(all_subjects, mesh=mesh, in_specs=PartitionSpec(AXIS), out_specs=PartitionSpec(AXIS), check_vma=False)
     return jax.tree.map(lambda x: x[:count], spread(padded))
 
 

@@ -80,7 +80,8 @@ def live(
     key_init, key_steps = jax.random.split(key)
     state = learner.init(genes, network, substrate, key=key_init)
     is_probed = np.isin(np.arange(1, steps + 1), schedule)
-    _, measured = jax.lax.scan(step, state, (stream, life.targets, jax.random.split(key_steps, steps), is_probed))
+    moments = (stream, life.targets, jax.random.split(key_steps, steps), jnp.asarray(is_probed))
+    _, measured = jax.lax.scan(step, state, moments)
     curves = jnp.concatenate([probe(state)[None], measured[np.flatnonzero(is_probed)]])
     return LifetimeLog(
         loss=curves[:, 0],

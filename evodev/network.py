@@ -94,9 +94,7 @@ def activities(substrate: Substrate, network: Network, inputs: Inputs) -> dict[s
             for projection in substrate.into(population.name):
                 source = before if substrate.is_recurrent(projection) else state
                 drive = drive + source[projection.pre] @ network.weights[projection.name]
-            state[population.name] = respond(
-                population, drive, network.biases[population.name], network.alive[population.name]
-            )
+            state[population.name] = respond(population, drive, network.biases[population.name], network.alive[population.name])
     return state
 
 

@@ -65,8 +65,5 @@ class Organism:
 
 def shuffle_genes(spec: GenomeSpec, genome: Genome, *, key: Key) -> Genome:
     """A control: the numbers of each gene in random order, gene by gene (single numbers stay)."""
-    parts = [
-        jax.random.permutation(jax.random.fold_in(key, i), genome[where])
-        for i, where in enumerate(spec.slices.values())
-    ]
+    parts = [jax.random.permutation(jax.random.fold_in(key, i), genome[where]) for i, where in enumerate(spec.slices.values())]
     return jnp.concatenate(parts) if parts else genome

@@ -6,7 +6,7 @@ evosax minimises and calls a genome a solution; both end here.
 import difflib
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Literal
 
@@ -228,8 +228,7 @@ class Search:
         state, (history, validation) = self._block(count)(state)
         history, validation = jax.device_get((history, validation))
         records = [
-            {"generation": begin + i + 1, **{name: float(values[i]) for name, values in history.items()}}
-            for i in range(count)
+            {"generation": begin + i + 1, **{name: float(values[i]) for name, values in history.items()}} for i in range(count)
         ]
         records[-1] |= {name: float(value) for name, value in validation.items()}
         return state, records
@@ -274,8 +273,18 @@ class Search:
             strategy = self.algorithm.init(key_strategy, mean, self.params)
         zero = jnp.zeros((), jnp.int32)
         # a copy each: the block donates its state, and one buffer cannot be donated twice
-        copies = [initial + 0.0 for _ in range(4)]
-        state = SearchState(strategy, zero, *copies, jnp.asarray(-jnp.inf), zero, jnp.asarray(True))
+        copy = [initial + 0.0 for _ in range(3)]
+        state = SearchState(
+            strategy=strategy,
+            generation=zero,
+            initial=initial,
+            centroid=copy[0],
+            best=copy[1],
+            champion=copy[2],
+            champion_validation=jnp.asarray(-jnp.inf),
+            champion_generation=zero,
+            champion_is_centroid=jnp.asarray(True),
+        )
         return _strong(state)
 
     @cached_property
@@ -295,7 +304,8 @@ class Search:
         score = fitness.mean(1)
         winner = score.argmax()
         better = score[winner] > state.champion_validation
-        state = state.replace(
+        state = replace(
+            state,
             champion=jnp.where(better, candidates[winner], state.champion),
             champion_validation=jnp.where(better, score[winner], state.champion_validation),
             champion_generation=jnp.where(better, state.generation, state.champion_generation),
@@ -326,7 +336,8 @@ class Search:
             "density": density.mean(),
             "genome_norm": jnp.linalg.norm(centre.reshape(-1, self.spec.size).mean(0)),
         }
-        state = state.replace(
+        state = replace(
+            state,
             strategy=strategy,
             generation=state.generation + 1,
             centroid=centre.reshape(-1, self.spec.size).mean(0),

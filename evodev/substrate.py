@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -185,9 +186,7 @@ class Substrate:
         return self.output.name in seen
 
 
-def mlp(
-    sizes: tuple[int, ...], *, activation: str = "relu", skip: bool = False, blank_readout: bool = False
-) -> Substrate:
+def mlp(sizes: tuple[int, ...], *, activation: str = "relu", skip: bool = False, blank_readout: bool = False) -> Substrate:
     """A chain of one-dimensional populations, inputs first.
 
     Args:
@@ -200,7 +199,7 @@ def mlp(
     names = ["input", *[f"hidden{i}" for i in range(1, last)], "output"]
     acts = ["linear", *[activation] * (last - 1), "linear"]
     populations = tuple(Population(n, (s,), activation=a) for n, s, a in zip(names, sizes, acts, strict=True))
-    pairs = list(zip(names, names[1:], strict=False)) + ([("input", "output")] if skip and last > 1 else [])
+    pairs = list(pairwise(names)) + ([("input", "output")] if skip and last > 1 else [])
     return Substrate(populations, tuple(Projection(a, b, blank_readout and b == "output") for a, b in pairs))
 
 
@@ -239,7 +238,7 @@ def from_params(params: Any) -> Substrate:
     if not paths:
         raise ValueError(f"params: no rank-2 kernel among {', '.join(leaves) or 'no leaves'}")
     shapes = [leaves[p].shape for p in paths]
-    for (path, a), (after, b) in zip(zip(paths, shapes, strict=True), list(zip(paths, shapes, strict=True))[1:], strict=False):
+    for (path, a), (after, b) in pairwise(zip(paths, shapes, strict=True)):
         if a[1] != b[0]:
             raise ValueError(f"params: kernel {path} gives {a[1]} outputs but {after} takes {b[0]} inputs; not a chain")
     return mlp((shapes[0][0], *[s[1] for s in shapes]))

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import networkx as nx
@@ -190,7 +190,7 @@ def grow(champion: Champion, out: Path) -> tuple[Network, list[Path]]:
         if path.exists():
             raise RunError(f"out: {path} exists already; choose another --out")
     out.mkdir(parents=True, exist_ok=True)
-    np.savez(paths[0], **{k: v for k, v in arrays.items()})  # pyright: ignore[reportArgumentType]
+    np.savez(paths[0], **cast(dict[str, Any], arrays))
     save_file(arrays, paths[1])
     nx.write_graphml(as_graph(organism.substrate, network), paths[2])
     paths[3].write_bytes(drawn_network(organism.substrate, network))
@@ -210,4 +210,3 @@ def as_graph(substrate: Substrate, network: Network) -> nx.DiGraph:
         for i, j in zip(*np.nonzero(mask), strict=True):
             graph.add_edge(f"{p.pre}:{i}", f"{p.post}:{j}", weight=float(weights[i, j]))
     return graph
-

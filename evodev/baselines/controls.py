@@ -1,7 +1,7 @@
 """Controls: the champion taken apart, piece by piece."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import jax
@@ -104,7 +104,7 @@ class FreshWeights(Control):
             mean, spread = _moments(w, network.masks[name])
             noise = jax.random.normal(jax.random.fold_in(key, i), w.shape)
             weights[name] = network.masks[name] * (mean + spread * noise)
-        return network.replace(weights=weights)
+        return replace(network, weights=weights)
 
 
 @dataclass(frozen=True)
@@ -122,4 +122,4 @@ class ShuffledWeights(Control):
             draw = jax.random.uniform(jax.random.fold_in(key, i), mask.shape)
             shuffled = jnp.argsort(jnp.where(mask > 0, draw, 2.0))
             weights[name] = jnp.zeros_like(mask).at[order].set(w.ravel()[shuffled]).reshape(w.shape)
-        return network.replace(weights=weights)
+        return replace(network, weights=weights)

@@ -41,9 +41,7 @@ class Neighbours(Learner):
         inputs = jnp.zeros((self.capacity, substrate.input.size))
         return Memory(inputs, jnp.zeros((self.capacity, substrate.output.size)), jnp.zeros((), jnp.int32))
 
-    def step(
-        self, genes: Genes, state: Memory, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key
-    ) -> Memory:
+    def step(self, genes: Genes, state: Memory, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key) -> Memory:
         labels = jax.nn.one_hot(targets, substrate.output.size)
         return Memory(
             jax.lax.dynamic_update_slice(state.inputs, inputs, (state.count, 0)),

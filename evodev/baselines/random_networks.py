@@ -179,13 +179,12 @@ class EvolvedHyperparameters(Baseline):
         search = Search(organism, setting.task, strategy, schedule, fitness=setting.fitness, seed=seed)
         best, stale = -np.inf, 0
         state = search.start(start)
-        for state, records in search.run(state):  # noqa: B007 - the last state is what we want
+        while int(state.generation) < generations and stale < self.patience:
+            state, records = search.advance(state)
             value = records[-1]["validation_champion"]
             stale = 0 if value > best + 0.01 * abs(best) or not np.isfinite(best) else stale + 1
             best = max(best, value)
             say(f"{name}: generation {records[-1]['generation']}, validation {value:.3f}")
-            if stale >= self.patience:
-                break
         done = int(state.generation)
         lives += search.lives_at(done)
         note = f"{organism.genome_spec.size} hyperparameters evolved from the grid's best, {done} generations, until a plateau"
@@ -210,4 +209,3 @@ class SameLearner(Baseline):
         subject = jnp.concatenate([jnp.zeros(size), learner_genes])
         organism = Organism(champion.substrate, decoder, champion.learner)
         return arm_of(name, organism, subject, note="the champion's learner and its genes")
-

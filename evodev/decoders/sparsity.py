@@ -68,9 +68,7 @@ class AllSynapses(Sparsity):
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         return spec_of(())
 
-    def select(
-        self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key
-    ) -> dict[str, Matrix]:
+    def select(self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key) -> dict[str, Matrix]:
         return {name: _within(jnp.ones_like(x), windows, name) for name, x in wires.logits.items()}
 
 
@@ -91,9 +89,7 @@ class FanIn(Sparsity):
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         return spec_of(())
 
-    def select(
-        self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key
-    ) -> dict[str, Matrix]:
+    def select(self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key) -> dict[str, Matrix]:
         return {name: _per_neuron(x, jnp.asarray(self.fan_in), windows, name) for name, x in wires.logits.items()}
 
 
@@ -129,8 +125,7 @@ class Budget(Sparsity):
     def affords(self, windows: Windows, substrate: Substrate) -> bool:
         """Whether the budget holds every synapse that the wiring allows; then there is nothing to select."""
         wanted = sum(
-            int(windows[p.name].sum()) if p.name in windows else int(np.prod(substrate.shape(p)))
-            for p in substrate.projections
+            int(windows[p.name].sum()) if p.name in windows else int(np.prod(substrate.shape(p))) for p in substrate.projections
         )
         return wanted <= self.fraction * substrate.synapses
 
@@ -151,9 +146,7 @@ class Budget(Sparsity):
             granted = granted + jnp.minimum((budget - granted.sum()) * room / jnp.maximum(room.sum(), 1.0), room)
         return {p.name: granted[i] for i, p in enumerate(substrate.grown)}
 
-    def select(
-        self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key
-    ) -> dict[str, Matrix]:
+    def select(self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key) -> dict[str, Matrix]:
         if self.affords(windows, substrate):
             return {name: _within(jnp.ones_like(x), windows, name) for name, x in wires.logits.items()}
         counts = self.counts(genes, windows, substrate)

@@ -30,9 +30,7 @@ class Learner(ABC):
         """State at birth."""
 
     @abstractmethod
-    def step(
-        self, genes: Genes, state: Any, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key
-    ) -> Any:
+    def step(self, genes: Genes, state: Any, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key) -> Any:
         """State after learning from one batch; ``targets`` are class numbers (batch,) or values (batch, outputs)."""
 
     @abstractmethod

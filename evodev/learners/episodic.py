@@ -71,9 +71,7 @@ class Episodic(Learner):
     ) -> EpisodicState:
         cells = (state.count + jnp.arange(len(inputs))) % self.capacity
         labels = jax.nn.one_hot(targets, substrate.output.size)
-        return EpisodicState(
-            state.keys.at[cells].set(inputs), state.labels.at[cells].set(labels), state.count + len(inputs)
-        )
+        return EpisodicState(state.keys.at[cells].set(inputs), state.labels.at[cells].set(labels), state.count + len(inputs))
 
     def predict(self, genes: Genes, state: EpisodicState, inputs: Inputs, substrate: Substrate) -> Outputs:
         stored = jnp.minimum(state.count, self.capacity)

@@ -1,7 +1,7 @@
 """Learning by gradient: any optax transformation, on the synapses that exist, at rates that the genome owns."""
 
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -74,13 +74,13 @@ class Gradient(Learner):
         network = state.network
 
         def objective(params: dict[str, dict[str, jax.Array]]) -> Scalar:
-            outputs = self._run(network.replace(**params), inputs, substrate)
+            outputs = self._run(replace(network, **params), inputs, substrate)
             if self.loss == "squared_error":
                 return jnp.mean((outputs - targets) ** 2)
             return optax.softmax_cross_entropy_with_integer_labels(outputs, targets).mean()
 
         params = {"weights": network.weights, "biases": network.biases}
-        updates, memory = self._transform().update(jax.grad(objective)(params), state.memory, params)
+        updates, memory = cast(Any, self._transform().update(jax.grad(objective)(params), state.memory, params))
         # clipped so that no genome makes a rate infinite; a rate of e^5 has long diverged
         rate = {name.removesuffix("/log_rate"): jnp.exp(jnp.clip(value, -20.0, 5.0)) for name, value in genes.items()}
         sign = 1.0 if not isinstance(self.optimiser, str) else -1.0
@@ -92,7 +92,7 @@ class Gradient(Learner):
             name: b + sign * rate[name] * network.alive[name] * updates["biases"][name] if name in rate else b
             for name, b in network.biases.items()
         }
-        return GradientState(network.replace(weights=weights, biases=biases), memory)
+        return GradientState(replace(network, weights=weights, biases=biases), memory)
 
     def predict(self, genes: Genes, state: GradientState, inputs: Inputs, substrate: Substrate) -> Outputs:
         return self._run(state.network, inputs, substrate)

@@ -41,9 +41,7 @@ class Hebbian(Learner):
 
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         readout_projections(substrate)
-        return spec_of(
-            [Gene("log_temperature", (), 2.0, 0.3), Gene("log_rate", (), -1.0, 0.5), Gene("adaptation", (), 1.0, 1.0)]
-        )
+        return spec_of([Gene("log_temperature", (), 2.0, 0.3), Gene("log_rate", (), -1.0, 0.5), Gene("adaptation", (), 1.0, 1.0)])
 
     def perceive(self, network: Network, inputs: Inputs, substrate: Substrate) -> Inputs:
         return readout_inputs(substrate, network, inputs)
@@ -66,9 +64,7 @@ class Hebbian(Learner):
     def predict(self, genes: Genes, state: HebbianState, inputs: Inputs, substrate: Substrate) -> Outputs:
         return self._answer(genes, state, inputs)[1]
 
-    def _answer(
-        self, genes: Genes, state: HebbianState, inputs: Inputs
-    ) -> tuple[Float[Array, "batch features"], Outputs]:
+    def _answer(self, genes: Genes, state: HebbianState, inputs: Inputs) -> tuple[Float[Array, "batch features"], Outputs]:
         share = jax.nn.sigmoid(genes["adaptation"])
         habit = state.traces.sum(1) / jnp.maximum(state.counts.sum(), 1.0)
         means = toward(habit, share, (state.traces / jnp.maximum(state.counts, 1.0)).T)

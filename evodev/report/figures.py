@@ -9,19 +9,34 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from evodev.comparison import CHAMPION
 from evodev.genome import GenomeSpec
 from evodev.network import Network
 from evodev.report import geometry
 from evodev.report.style import (
-    DPI, FAINT, GRID, INK, NEGATIVE, POSITIVE, SIGNS, WIDTH, Stroke, canvas, drawn, panel, plain, spread, strokes,
+    DPI,
+    FAINT,
+    GRID,
+    HALO,
+    INK,
+    NEGATIVE,
+    POSITIVE,
+    SIGNS,
+    WIDTH,
+    Stroke,
+    canvas,
+    drawn,
+    panel,
+    plain,
+    spread,
+    strokes,
 )  # fmt: skip
 from evodev.report.table import Results, aulc, decimals, interval, ordered
 from evodev.substrate import Population, Projection, Substrate
 
-LINES = 600
+LINES = 500
 """Most synapses that a network is drawn with, shared equally among its grown projections."""
 GENES = 45
 """Most genes that a genome is drawn with; the least moved are left out."""
@@ -48,7 +63,7 @@ def learning_curves(comparison: Results) -> Figure:
     measures = [m for m in ("loss", "accuracy") if any(m in a["curves"] for a in comparison["arms"].values())]
     lines = max(2 * len(names) for _, names in groups)
     height = max(2.7, lines * LABEL_HEIGHT * 1.02)
-    gap, top, bottom, left, text = 0.72, 0.4, 0.55, 0.62, 2.05
+    gap, top, bottom, left, text = 0.9, 0.35, 0.5, 0.62, 2.05
     wide = (WIDTH - len(groups) * (left + text)) / len(groups)
     figure = canvas(top + bottom + len(measures) * height + (len(measures) - 1) * gap)
     for row, measure in enumerate(measures):
@@ -58,9 +73,15 @@ def learning_curves(comparison: Results) -> Figure:
             ax = panel(figure, left + column * (wide + left + text), y, wide, height)
             _curves(ax, comparison, measure, [n for n in names if measure in comparison["arms"][n]["curves"]], limits)
             ax.set_title(f"{measure} – {title}", x=0)
-            ax.set_ylabel("loss" + (" (log scale)" if ax.get_yscale() == "log" else "") if measure == "loss" else measure)
+            ax.set_ylabel(_measure_name(comparison, measure))
             ax.set_xlabel(plain(f"{comparison['unit']} (log scale from birth)"))
     return figure
+
+
+def _measure_name(comparison: Results, measure: str) -> str:
+    if measure != "loss":
+        return measure
+    return "squared error, log scale" if comparison["problem"] == "regression" else "cross-entropy, nats"
 
 
 def _groups(comparison: Results) -> list[tuple[str, list[str]]]:
@@ -118,7 +139,7 @@ def _line(ax: Axes, comparison: Results, measure: str) -> None:
     ax.axhline(value, color=FAINT, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1.2)
     ax.annotate(
         label, (1, value), (-3, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
-        ha="right", va="bottom", fontsize=7.5, color=FAINT, style="italic", zorder=7,
+        ha="right", va="bottom", fontsize=7.5, color=FAINT, style="italic", zorder=7, path_effects=HALO,
     )  # fmt: skip
 
 
@@ -165,22 +186,27 @@ def forest(comparison: Results) -> Figure:
     arms = comparison["arms"]
     names = sorted((n for n in arms if "aulc" in arms[n]["scores"]), key=lambda n: aulc(arms[n]))
     pens = strokes(arms, ordered(comparison))
-    rows, left, right, top, bottom = 0.27 * len(names), 3.3, 1.75, 0.3, 0.75
+    rows, left, right, top, bottom = 0.27 * len(names), 3.2, 1.75, 0.1, 0.5
     figure = canvas(rows + top + bottom)
     ax = panel(figure, left, bottom, WIDTH - left - right, rows)
     digits = decimals(arms[n]["scores"]["aulc"] for n in names)
-    if comparison["problem"] == "regression":
+    scores = [arms[n]["scores"]["aulc"] for n in names]
+    if min(s["lo"] for s in scores) > 0 and max(s["hi"] for s in scores) > 4 * min(s["lo"] for s in scores):
         ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.xaxis.set_minor_locator(NullLocator())
     if CHAMPION in names:
         band = arms[CHAMPION]["scores"]["aulc"]
         ax.axvspan(band["lo"], band["hi"], color=pens[CHAMPION].color, alpha=0.10, linewidth=0)
     for y, name in enumerate(names):
         score, pen = arms[name]["scores"]["aulc"], pens[name]
         weight = "bold" if arms[name]["role"] == "evolved" else "normal"
-        ax.plot([score["lo"], score["hi"]], [y, y], color=pen.color, linewidth=1.5 + (weight == "bold"), zorder=3)
-        ax.plot(score["value"], y, _mark(arms[name]["role"]), color=pen.color, markersize=6.5, zorder=4)
-        ax.text(1.02, y, interval(score, digits), transform=ax.get_yaxis_transform(), va="center", fontweight=weight, fontsize=8.5)
+        ax.plot([score["lo"], score["hi"]], [y, y], color=pen.color, linewidth=1.8 + (weight == "bold"), zorder=3)
+        ax.plot(score["value"], y, _mark(arms[name]["role"]), color=pen.color, markersize=5.5, zorder=4)
+        ax.text(
+            1.02, y, interval(score, digits), transform=ax.get_yaxis_transform(), va="center", fontweight=weight, fontsize=8.5
+        )
         ax.text(
             -0.02, y, plain(name, 46, 1), transform=ax.get_yaxis_transform(), va="center", ha="right", fontsize=8.5,
             color=pen.color, fontweight=weight,
@@ -210,8 +236,8 @@ def search_curve(metrics: Sequence[Mapping[str, float]], lives: float | None = N
     """
     generation = np.array([r["generation"] for r in metrics], float)
     low, mean, high = (np.array([r[f"fitness_{k}"] for r in metrics], float) for k in ("min", "mean", "max"))
-    figure = canvas(3.5)
-    ax = panel(figure, 0.72, 0.55, WIDTH - 0.72 - 2.1, 2.35)
+    figure = canvas(3.4)
+    ax = panel(figure, 0.72, 0.5, WIDTH - 0.72 - 2.1, 2.35)
     color = "#6b7280"
     ax.fill_between(generation, low, high, color=color, alpha=0.16, linewidth=0)
     ax.plot(generation, mean, color=color, linewidth=1.5)
@@ -220,11 +246,15 @@ def search_curve(metrics: Sequence[Mapping[str, float]], lives: float | None = N
     kinds = {"centroid": ("#e08a1e", "o"), "best": ("#9c2f78", "D"), "champion": ("#08519c", "")}
     curves = {k: np.array([r[f"validation_{k}"] for r in blocks], float) for k in kinds}
     for kind, (shade, mark) in kinds.items() if len(blocks) else ():
-        style = {"drawstyle": "steps-post", "linewidth": 2.6} if kind == "champion" else {"linewidth": 1.1, "markersize": 4}
+        style = {"drawstyle": "steps-post", "linewidth": 2.2} if kind == "champion" else {"linewidth": 1.1, "markersize": 4}
         ax.plot(at, curves[kind], color=shade, marker=mark or None, **style)
     _fitness_limits(ax, low, [mean, high, *curves.values()])
     ends = {"train: mean, and band\nfrom worst to best genome": (mean[-1], color)}
-    for kind, label in (("centroid", "validation: centroid"), ("best", "validation: generation's best"), ("champion", "validation: champion so far")):
+    for kind, label in (
+        ("centroid", "validation: centroid"),
+        ("best", "validation: generation's best"),
+        ("champion", "validation: champion so far"),
+    ):
         ends |= {label: (float(curves[kind][-1]), kinds[kind][0])} if len(blocks) else {}
     _search_labels(ax, ends)
     if len(blocks):
@@ -274,12 +304,14 @@ def matrices(substrate: Substrate, network: Network) -> Figure:
     """Weights at birth, a panel a projection: pre down, post across, grouped by cell type; missing synapses are white."""
     columns = min(3, len(substrate.projections))
     lines = -(-len(substrate.projections) // columns)
-    wide, tall, left, bottom = (WIDTH - 0.25) / columns, 2.95, 0.72, 0.5
-    figure = canvas(lines * tall + 0.1)
+    wide, tall, left, bottom = (WIDTH - 0.25) / columns, 2.85, 0.72, 0.5
+    figure = canvas(lines * tall)
     for i, projection in enumerate(substrate.projections):
         x, y = (i % columns) * wide, (lines - 1 - i // columns) * tall
-        ax = panel(figure, x + left, y + bottom, wide - left - 0.72, tall - bottom - 0.55)
-        _matrix(ax, substrate, projection, np.asarray(network.weights[projection.name]), np.asarray(network.masks[projection.name]))
+        ax = panel(figure, x + left, y + bottom, wide - left - 0.72, tall - bottom - 0.42)
+        _matrix(
+            ax, substrate, projection, np.asarray(network.weights[projection.name]), np.asarray(network.masks[projection.name])
+        )
     return figure
 
 
@@ -368,7 +400,7 @@ def receptive_fields(substrate: Substrate, network: Network, projection: Project
     rows = [(label, at, 0) for label, at in places.items()]
     if pre.types > 1:
         rows = [(f"from t{t}", places["middle"], t) for t in range(pre.types)]
-    cell = min((WIDTH - 1.9) / post.types, 1.15)
+    cell = min((WIDTH - 1.9) / post.types, 1.15 if pre.types == 1 else 0.8)
     tall = cell * pre.grid[0] / pre.grid[1]
     figure = canvas(len(rows) * tall + 0.65)
     shown = [places[k] * post.types + t for k in places for t in range(post.types)]
@@ -409,11 +441,11 @@ def _example_places(post: Population) -> dict[str, int]:
 def drawn_network(substrate: Substrate, network: Network) -> Figure:
     """Populations as columns (1-D) or sheets (2-D) in order, with their strongest synapses.
 
-    At most ``LINES`` synapses, the same number for each grown projection: red excites, blue inhibits; opacity and width
-    go with the size of the weight within its projection. Blank slates are a grey band.
+    At most ``LINES`` synapses, the same number for each grown projection, each neuron's strongest input first: red
+    excites, blue inhibits; opacity and width go with the size of the weight. Blank slates are a grey band.
     """
-    figure = canvas(5.0)
-    ax = panel(figure, 0.05, 0.05, WIDTH - 0.1, 4.9)
+    figure = canvas(4.9)
+    ax = panel(figure, 0.05, 0.05, WIDTH - 0.1, 4.8)
     ax.set_axis_off()
     places = geometry.places(substrate)
     each = LINES // max(len(substrate.grown), 1)
@@ -430,8 +462,6 @@ def drawn_network(substrate: Substrate, network: Network) -> Figure:
     for population in substrate.populations:
         _neurons(ax, population, places[population.name], np.asarray(network.alive[population.name]) > 0)
     _captions(ax, substrate, places, captions)
-    ax.autoscale_view()
-    ax.margins(0.02)
     return figure
 
 
@@ -439,7 +469,9 @@ def _synapses(ax: Axes, curves: np.ndarray, weights: np.ndarray) -> None:
     if not len(weights):
         return
     share = np.abs(weights) / max(np.abs(weights).max(), 1e-12)
-    colors = np.array([[*_rgb(POSITIVE if w > 0 else NEGATIVE), 0.10 + 0.65 * s**1.5] for w, s in zip(weights, share, strict=True)])
+    colors = np.array(
+        [[*_rgb(POSITIVE if w > 0 else NEGATIVE), 0.08 + 0.6 * s**1.5] for w, s in zip(weights, share, strict=True)]
+    )
     order = np.argsort(share)
     ax.add_collection(LineCollection(list(curves[order]), colors=colors[order], linewidths=0.4 + 1.1 * share[order], zorder=2))
 
@@ -457,21 +489,26 @@ def _neurons(ax: Axes, population: Population, place: np.ndarray, alive: np.ndar
     ax.scatter(*place[~alive].T, s=size, facecolors="white", edgecolors="#b6bcc5", linewidths=0.6, zorder=3)
 
 
-def _captions(ax: Axes, substrate: Substrate, places: Mapping[str, np.ndarray], captions: Sequence[tuple[Projection, str]]) -> None:
+def _captions(
+    ax: Axes, substrate: Substrate, places: Mapping[str, np.ndarray], captions: Sequence[tuple[Projection, str]]
+) -> None:
     """Names above the populations; beneath, how many synapses of each projection are drawn."""
-    lowest = min(p[:, 1].min() for p in places.values())
-    highest = max(p[:, 1].max() for p in places.values())
+    every = np.concatenate(list(places.values()))
+    (left, low), (right, high) = every.min(0), every.max(0)
+    recurrent, back, over = (any(kind(substrate, p) for p in substrate.projections) for kind in geometry.KINDS)
+    low, high, right = low - 0.6 * back, high + 0.6 * over, right + 0.4 * recurrent
     for population in substrate.populations:
-        place = places[population.name]
-        middle = (place[:, 0].min() + place[:, 0].max()) / 2
+        own = places[population.name][:, 0]
+        middle = (own.min() + own.max()) / 2
         grid = "×".join(map(str, population.grid)) + (f" × {population.types} types" if population.types > 1 else "")
-        ax.text(middle, highest + 0.32, plain(population.name, 18, 1), ha="center", va="bottom", fontweight="bold")
-        ax.text(middle, highest + 0.27, grid, ha="center", va="top", fontsize=8, color=FAINT)
-    lines = [f"{plain(p.name)}: {text}" for p, text in captions]
-    half = -(-len(lines) // 2) if len(lines) > 3 else len(lines)
-    text = "\n".join("     ".join(lines[i : i + half]) for i in range(0, len(lines), half))
-    middle = (ax.dataLim.x0 + ax.dataLim.x1) / 2 if np.isfinite(ax.dataLim.x0) else 0.0
-    ax.text(middle, lowest - 0.35, "synapses drawn – " + text, ha="center", va="top", fontsize=8, color=FAINT)
+        ax.text(middle, high + 0.34, plain(population.name, 18, 1), ha="center", va="bottom", fontweight="bold")
+        ax.text(middle, high + 0.30, grid, ha="center", va="top", fontsize=8, color=FAINT)
+    for i, (projection, text) in enumerate(captions):
+        x, line = left + (right - left) * (i % 3 + 0.5) / min(len(captions), 3), i // 3
+        text = f"{plain(projection.name, 34, 1)}: {text}"
+        ax.text(x, low - 0.34 - 0.14 * line, text, ha="center", va="top", fontsize=8, color=FAINT)
+    margin = 0.03 * (right - left)
+    ax.set(xlim=(left - margin, right + margin), ylim=(low - 0.45 - 0.14 * (len(captions) - 1) // 3, high + 0.5))
 
 
 # genome
@@ -497,15 +534,15 @@ def genome_strip(spec: GenomeSpec, champion: np.ndarray, initial: np.ndarray) ->
             ax.axhline(y - 0.5, color=GRID, linewidth=0.6, zorder=0.5)
         moved = float(np.sqrt(np.mean((own - first) ** 2))) if len(own) else 0.0
         ax.text(-0.015, y, plain(name, 48, 1), transform=across, ha="right", va="center", fontsize=8, family="DejaVu Sans Mono")
-        ax.text(1.10, y, f"{sizes[name]:,}", transform=across, ha="right", va="center", fontsize=8)
-        ax.text(1.235, y, f"{moved:.2f}", transform=across, ha="right", va="center", fontsize=8)
+        ax.text(1.085, y, f"{sizes[name]:,}", transform=across, ha="right", va="center", fontsize=8)
+        ax.text(1.245, y, f"{moved:.2f}", transform=across, ha="right", va="center", fontsize=8)
     ax.set(ylim=(len(names) - 0.5, -0.5), xlim=(-reach, reach), yticks=[])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel("value in search units (grey band: ±1, the spread of a random genome)")
     y = 1 + 0.12 / max(row * len(names), 0.1)
     for x, text, color in ((0.0, "● champion", "#08519c"), (0.16, "● initial genome", "#868e99")):
         ax.text(x, y, text, transform=ax.transAxes, color=color, fontsize=8.5, fontweight="bold")
-    for x, text in ((1.10, "numbers"), (1.235, "moved (rms)")):
+    for x, text in ((1.085, "numbers"), (1.245, "moved (rms)")):
         ax.text(x, y, text, transform=ax.transAxes, ha="right", fontsize=8, color=FAINT)
     return figure
 
@@ -523,7 +560,7 @@ def _strip(ax: Axes, values: np.ndarray, y: float, color: str) -> None:
         return
     dots = values[:: -(-len(values) // DOTS)]
     jitter = ((np.arange(len(dots)) * 0.6180339887) % 1 - 0.5) * (0.26 if len(dots) > 3 else 0.0)
-    if len(values) > 7:
+    if len(values) > 11:
         low, high = np.quantile(values, [0.05, 0.95])
         ax.plot([low, high], [y, y], color=color, alpha=0.25, linewidth=6, solid_capstyle="butt", zorder=2)
     alpha = float(np.clip(12 / len(dots), 0.25, 0.95))

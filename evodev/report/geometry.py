@@ -6,11 +6,11 @@ import numpy as np
 
 from evodev.substrate import Population, Projection, Substrate
 
-GAP = 1.5
+GAP = 1.6
 """Clear space between neighbouring populations; their own coordinates run over [-1, 1]."""
 DEPTH, LIFT = 0.34, 0.30
 """How far one unit along a grid's second axis goes right and up."""
-TYPE_STEP = 0.20
+TYPE_STEP = 0.13
 """How far apart the sheets of neighbouring types are, at most."""
 CURVE = 18
 """Points of a drawn synapse."""
@@ -64,11 +64,16 @@ def band(where: Places, projection: Projection) -> np.ndarray:
 
 
 def strongest(weights: np.ndarray, mask: np.ndarray, most: int) -> np.ndarray:
-    """(pre, post) numbers of the synapses with the largest weights, at most so many: (synapses, 2)."""
-    found = np.flatnonzero(mask)
-    sizes = np.abs(weights.ravel()[found])
-    kept = found[np.argsort(-sizes, kind="stable")[:most]]
-    return np.stack(np.unravel_index(kept, mask.shape), axis=1)
+    """(pre, post) numbers of at most so many synapses: (synapses, 2).
+
+    Each neuron's strongest input comes first, then each one's second, so that a shared kernel with one large weight
+    does not take every line.
+    """
+    sizes = np.where(mask, np.abs(weights), -1.0)
+    rank = np.argsort(np.argsort(-sizes, axis=0, kind="stable"), axis=0, kind="stable")
+    pre, post = np.nonzero(mask)
+    kept = np.lexsort((-sizes[pre, post], rank[pre, post]))[:most]
+    return np.stack([pre[kept], post[kept]], axis=1)
 
 
 def paths(substrate: Substrate, where: Places, projection: Projection, pairs: np.ndarray) -> np.ndarray:
@@ -77,15 +82,24 @@ def paths(substrate: Substrate, where: Places, projection: Projection, pairs: np
     Straight to the next population; in an arc over those that a skip passes, under those that a way back passes, and to
     the right within a population.
     """
-    names = [p.name for p in substrate.populations]
-    jump = names.index(projection.post) - names.index(projection.pre)
+    step = jump(substrate, projection)
     start, end = where[projection.pre][pairs[:, 0]], where[projection.post][pairs[:, 1]]
     middle = (start + end) / 2
-    if jump == 0:
+    if step == 0:
         middle = middle + np.array([0.9, 0.0]) * (0.35 + np.abs(start - end)[:, 1:])
-    elif jump != 1:
+    elif step != 1:
         # the control point of an arc is twice as far out as the arc itself
-        peak = 1.45 if jump > 1 else -1.45
+        peak = 1.45 if step > 1 else -1.45
         middle = np.stack([middle[:, 0], np.full(len(pairs), 2 * peak) - middle[:, 1]], axis=1)
     t = np.linspace(0, 1, CURVE)[None, :, None]
     return (1 - t) ** 2 * start[:, None] + 2 * t * (1 - t) * middle[:, None] + t**2 * end[:, None]
+
+
+def jump(substrate: Substrate, projection: Projection) -> int:
+    """How many populations a projection goes forward; 0 within one, negative on a way back."""
+    names = [p.name for p in substrate.populations]
+    return names.index(projection.post) - names.index(projection.pre)
+
+
+KINDS = (lambda s, p: jump(s, p) == 0, lambda s, p: jump(s, p) < 0, lambda s, p: jump(s, p) > 1)
+"""Which projections need room at the right, below and above."""

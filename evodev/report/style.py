@@ -13,6 +13,7 @@ from typing import Any, ParamSpec
 
 import matplotlib
 import numpy as np
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -24,6 +25,9 @@ INK, FAINT, GRID = "#22262b", "#6b7280", "#e3e6ea"
 SIGNS = "RdBu_r"
 """Colour map of signed weights: blue below zero, white at it, red above."""
 NEGATIVE, POSITIVE = "#2166ac", "#b2182b"
+
+HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]
+"""For text that crosses lines."""
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -57,10 +61,10 @@ STYLE: dict[str, Any] = {
 }
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "evolved": ("#08519c", "#4292c6", "#2171b5"),
-    "baseline": ("#c04a00", "#e08a1e", "#8a3b00"),
-    "control": ("#9c2f78", "#cf7fb4", "#6a1b52"),
-    "reference": ("#3f4650", "#868e99", "#60676f"),
+    "evolved": ("#08519c", "#3a8bc9", "#2171b5"),
+    "baseline": ("#c04a00", "#d4820f", "#823600"),
+    "control": ("#9c2f78", "#c4669f", "#651a4e"),
+    "reference": ("#3f4650", "#7f8792", "#60676f"),
 }
 """Colours of each role, the leading arm's first."""
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ def _images(split: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images (n, 8, 8) in [0, 1] of a family, sorted by digit; where each digit starts; how many it has."""
     from sklearn.datasets import load_digits
 
-    data = load_digits()
+    data: Any = load_digits()
     images, digits = data.images.astype(np.float32) / 16.0, data.target
     parts = []
     for digit in FAMILIES[split]:
@@ -132,11 +132,7 @@ class FewShotDigits(Task):
         flat, turn = images.reshape(-1, SIDE, SIDE), turns.reshape(-1)
         turned = jnp.stack([jnp.rot90(flat, k, axes=(1, 2)) for k in range(4)])[turn, jnp.arange(turn.size)]
         room = self.canvas - SIDE
-        corner = (
-            jax.random.randint(key, (turn.size, 2), 0, room + 1)
-            if self.shift
-            else jnp.full((turn.size, 2), room // 2)
-        )
+        corner = jax.random.randint(key, (turn.size, 2), 0, room + 1) if self.shift else jnp.full((turn.size, 2), room // 2)
         # shifting by two one-hot matrices is a pair of small matmuls, many times faster on a CPU than a scatter
         rows, columns = (
             (jnp.arange(self.canvas)[:, None] - corner[:, None, axis, None] == jnp.arange(SIDE)).astype(jnp.float32)

@@ -1,0 +1,1 @@
+"""First move: who am I?"""

@@ -1,0 +1,1 @@
+"""Third move: what is kept?"""

@@ -1,0 +1,1 @@
+"""Second move: whom do I touch?"""

@@ -43,7 +43,7 @@ def cosines(substrate: Substrate, reach: Reach) -> np.ndarray:
     orders = np.stack(np.meshgrid(*[np.arange(reach.waves)] * dimensions, indexing="ij"), -1).reshape(-1, dimensions)
     orders = orders[orders.sum(1) < reach.waves]
     phase = np.pi * (offset[:, :, None, :] + reach.radius) / (2 * reach.radius) * orders
-    inside = (np.abs(offset) <= reach.radius + 1e-6).all(-1)
+    inside = np.asarray((np.abs(offset) <= reach.radius + 1e-6).all(-1))
     return (np.cos(phase).prod(-1) * inside[..., None]).astype(np.float32)
 
 
@@ -106,7 +106,9 @@ class RelativePosition(Wiring):
             if reach.form == "pool" and pre.types != post.types:
                 raise ValueError(f"wiring: {p.name} pools {pre.types} types into {post.types}; give both as many")
             if not window(substrate, reach).any(0).all():
-                raise ValueError(f"wiring: radius {reach.radius} leaves neurons of {p.post} without input from {p.pre}; enlarge it")
+                raise ValueError(
+                    f"wiring: radius {reach.radius} leaves neurons of {p.post} without input from {p.pre}; enlarge it"
+                )
         return out
 
     def windows(self, substrate: Substrate) -> dict[str, np.ndarray]:
