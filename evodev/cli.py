@@ -203,7 +203,7 @@ def experiment_from(arguments: list[str]) -> tuple[str, Any, SearchOptions]:
         ValueError: naming the field.
     """
     from evodev.decoders import DECODERS, Decoder
-    from evodev.experiment import from_plain
+    from evodev.experiment import fitted, from_plain
     from evodev.learners import Learner
     from evodev.presets import PRESETS, preset
     from evodev.runs import load_experiment
@@ -235,7 +235,14 @@ def experiment_from(arguments: list[str]) -> tuple[str, Any, SearchOptions]:
     options = SearchOptions(**{f.name: getattr(parsed, f.name) for f in dataclasses.fields(SearchOptions)})
     if options.seeds < 1:
         raise ValueError(f"seeds: must be at least 1, given {options.seeds}")
-    experiment = rebuilt(experiment, parsed.experiment)
+    task = rebuilt(experiment.task, parsed.experiment.task)
+    parts = {
+        field.name: rebuilt(getattr(experiment, field.name), getattr(parsed.experiment, field.name))
+        for field in dataclasses.fields(experiment)
+    }
+    if task != experiment.task:
+        parts["substrate"] = fitted(parts["substrate"], task)
+    experiment = dataclasses.replace(experiment, **parts)
     if options.generations is not None:
         experiment = dataclasses.replace(
             experiment, schedule=dataclasses.replace(experiment.schedule, generations=options.generations)
@@ -317,10 +324,10 @@ def show(comparison: dict[str, Any]) -> None:
 
 def search_command(arguments: list[str]) -> int:
     """evodev search"""
+    name, experiment, options = experiment_from(arguments)
     from evodev import workflow
     from evodev.runs import Run, command_line, fresh_path
 
-    name, experiment, options = experiment_from(arguments)
     base = options.out or fresh_path(Path("runs") / name)
     if options.seeds == 1:
         runs = [Run.create(base, experiment, command=command_line())]

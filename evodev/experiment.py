@@ -82,6 +82,16 @@ class Experiment:
         )
 
 
+def fitted(substrate: Substrate, task: Task) -> Substrate:
+    """The substrate with its first and last population of the size that the task needs."""
+    first, *middle, last = substrate.populations
+    if first.size != task.inputs:
+        first = dataclasses.replace(first, grid=task.grid, types=1)
+    if last.size != task.outputs:
+        last = dataclasses.replace(last, grid=(task.outputs,), types=1)
+    return dataclasses.replace(substrate, populations=(first, *middle, last))
+
+
 def to_plain(value: Any, where: str = "config") -> Any:
     """Configuration -> dictionaries, lists, numbers and strings; registered parts carry their name as ``kind``.
 

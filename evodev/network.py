@@ -20,7 +20,7 @@ Forward = Callable[["Network", Inputs], Outputs]
 class Network:
     """Weights, masks and plasticity gains a projection; biases and living neurons a population.
 
-    ``weights[p]`` is already masked at birth; a learner keeps it so. Keys are projection names (``pre->post``) and
+    ``weights[p]`` is already masked at birth; a learner keeps it so. A projection without gains has gain 1. Keys are projection names (``pre->post``) and
     population names.
     """
 

@@ -49,10 +49,9 @@ class RandomNetwork:
             scale = jnp.exp(jnp.clip(genes[f"{p.name}/log_scale"], -10.0, 5.0)) * (2 / (shape[0] * density)) ** 0.5
             masks[p.name] = mask.astype(jnp.float32)
             weights[p.name] = masks[p.name] * scale * jax.random.normal(key_weights, shape)
-        gains = {name: jnp.ones_like(w) for name, w in weights.items()}
         biases = {p.name: jnp.zeros(p.size) for p in substrate.populations}
         alive = {p.name: jnp.ones(p.size) for p in substrate.populations}
-        return Network(weights, masks, gains, biases, alive)
+        return Network(weights, masks, {}, biases, alive)
 
 
 def density_of(setting: Setting, kind: Literal["dense", "sparse"]) -> float:

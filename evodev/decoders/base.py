@@ -31,7 +31,7 @@ class Wires:
     """What wiring proposes: channels (pre, post) for each grown projection, and a bias for each neuron.
 
     ``logits`` say how much a synapse is wanted (higher is kept first), ``weights`` what it would weigh at birth,
-    ``gains`` how plastic it would be.
+    ``gains`` how plastic it would be (1 where a projection has none).
     """
 
     logits: dict[str, Matrix]
@@ -172,17 +172,17 @@ class Decoder:
 
 def assemble(substrate: Substrate, tissue: Tissue, wires: Wires, masks: dict[str, Matrix]) -> Network:
     """Masked wires and blank slates -> network; synapses of the dead are removed."""
-    weights, kept, gains = {}, {}, {}
+    weights, kept = {}, {}
     for projection in substrate.projections:
         name = projection.name
         living = tissue.alive[projection.pre][:, None] * tissue.alive[projection.post][None, :]
         if projection.blank:
-            kept[name], weights[name], gains[name] = living, jnp.zeros_like(living), jnp.ones_like(living)
+            kept[name], weights[name] = living, jnp.zeros_like(living)
         else:
             kept[name] = masks[name] * living
-            weights[name], gains[name] = wires.weights[name] * kept[name], wires.gains[name]
+            weights[name] = wires.weights[name] * kept[name]
     biases = {p.name: wires.biases.get(p.name, jnp.zeros(p.size)) for p in substrate.populations}
-    return Network(weights, kept, gains, biases, tissue.alive)
+    return Network(weights, kept, wires.gains, biases, tissue.alive)
 
 
 def all_alive(substrate: Substrate) -> dict[str, Vector]:

@@ -85,7 +85,7 @@ class Gradient(Learner):
         rate = {name.removesuffix("/log_rate"): jnp.exp(jnp.clip(value, -20.0, 5.0)) for name, value in genes.items()}
         sign = 1.0 if not isinstance(self.optimiser, str) else -1.0
         weights = {
-            name: w + sign * rate[name] * network.gains[name] * network.masks[name] * updates["weights"][name]
+            name: w + sign * rate[name] * network.gains.get(name, 1.0) * network.masks[name] * updates["weights"][name]
             for name, w in network.weights.items()
         }
         biases = {

@@ -12,7 +12,7 @@ DEPTH, LIFT = 0.34, 0.30
 """How far one unit along a grid's second axis goes right and up."""
 TYPE_STEP = 0.13
 """How far apart the sheets of neighbouring types are, at most."""
-CURVE = 18
+CURVE = 40
 """Points of a drawn synapse."""
 
 Places = Mapping[str, np.ndarray]
@@ -86,11 +86,14 @@ def paths(substrate: Substrate, where: Places, projection: Projection, pairs: np
     start, end = where[projection.pre][pairs[:, 0]], where[projection.post][pairs[:, 1]]
     middle = (start + end) / 2
     if step == 0:
+        # a synapse onto itself would be a line there and back; a little height makes it a loop
+        start, end = start + np.array([0.0, 0.02]), end - np.array([0.0, 0.02])
         middle = middle + np.array([0.9, 0.0]) * (0.35 + np.abs(start - end)[:, 1:])
     elif step != 1:
+        side = np.sign(step)
+        peak = side * (1.35 + 0.12 * side * middle[:, 1])
         # the control point of an arc is twice as far out as the arc itself
-        peak = 1.45 if step > 1 else -1.45
-        middle = np.stack([middle[:, 0], np.full(len(pairs), 2 * peak) - middle[:, 1]], axis=1)
+        middle = np.stack([middle[:, 0], 2 * peak - middle[:, 1]], axis=1)
     t = np.linspace(0, 1, CURVE)[None, :, None]
     return (1 - t) ** 2 * start[:, None] + 2 * t * (1 - t) * middle[:, None] + t**2 * end[:, None]
 
@@ -99,7 +102,3 @@ def jump(substrate: Substrate, projection: Projection) -> int:
     """How many populations a projection goes forward; 0 within one, negative on a way back."""
     names = [p.name for p in substrate.populations]
     return names.index(projection.post) - names.index(projection.pre)
-
-
-KINDS = (lambda s, p: jump(s, p) == 0, lambda s, p: jump(s, p) < 0, lambda s, p: jump(s, p) > 1)
-"""Which projections need room at the right, below and above."""

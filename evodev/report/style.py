@@ -9,11 +9,10 @@ import io
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, cast
 
 import matplotlib
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -25,9 +24,6 @@ INK, FAINT, GRID = "#22262b", "#6b7280", "#e3e6ea"
 SIGNS = "RdBu_r"
 """Colour map of signed weights: blue below zero, white at it, red above."""
 NEGATIVE, POSITIVE = "#2166ac", "#b2182b"
-
-HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]
-"""For text that crosses lines."""
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -88,7 +84,7 @@ def drawn(draw: Callable[P, Figure]) -> Callable[P, bytes]:
 
     @functools.wraps(draw)
     def render(*args: P.args, **kwargs: P.kwargs) -> bytes:
-        with matplotlib.rc_context(STYLE):
+        with matplotlib.rc_context(cast(Any, STYLE)):
             figure = draw(*args, **kwargs)
             buffer = io.BytesIO()
             FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})

@@ -38,6 +38,11 @@ class Task(ABC):
         """Numbers in one input."""
 
     @property
+    def grid(self) -> tuple[int, ...]:
+        """How the inputs lie in space; the product is ``inputs``."""
+        return (self.inputs,)
+
+    @property
     @abstractmethod
     def outputs(self) -> int:
         """Numbers in one output: classes, or values."""

@@ -83,6 +83,10 @@ class FewShotDigits(Task):
         return self.canvas**2
 
     @property
+    def grid(self) -> tuple[int, ...]:
+        return (self.canvas, self.canvas)
+
+    @property
     def outputs(self) -> int:
         return self.ways
 

@@ -39,11 +39,8 @@ class Bilinear(Wiring):
         for p in substrate.grown:
             pre, post = tissue.states[p.pre], tissue.states[p.post]
             weights[p.name] = pre @ genes[f"{p.name}/rules"] @ post.T
-            gains[p.name] = (
-                jnp.exp(jnp.clip(pre @ genes[f"{p.name}/gain_rules"] @ post.T, -5.0, 5.0))
-                if self.gain
-                else jnp.ones_like(weights[p.name])
-            )
+            if self.gain:
+                gains[p.name] = jnp.exp(jnp.clip(pre @ genes[f"{p.name}/gain_rules"] @ post.T, -5.0, 5.0))
         logits = {name: jnp.abs(w) for name, w in weights.items()}
         biases = {name: tissue.states[name] @ genes[f"{name}/bias"] for name in biased(substrate)}
         return Wires(logits, weights, gains, biases)

@@ -22,5 +22,4 @@ class Direct(Wiring):
     def connect(self, genes: Genes, tissue: Tissue, substrate: Substrate, *, key: Key) -> Wires:
         weights = {p.name: genes[f"{p.name}/weights"] for p in substrate.grown}
         logits = {name: jnp.abs(w) for name, w in weights.items()}
-        gains = {name: jnp.ones_like(w) for name, w in weights.items()}
-        return Wires(logits, weights, gains, {name: genes[f"{name}/bias"] for name in biased(substrate)})
+        return Wires(logits, weights, {}, {name: genes[f"{name}/bias"] for name in biased(substrate)})

@@ -62,4 +62,4 @@ class PairwiseMLP(Wiring):
                 x = jnp.tanh(x) @ genes[f"{name}/bias/layer{i}"] + genes[f"{name}/bias/offset{i}"]
             biases[name] = 0.3 * x[:, 0]
         logits = {name: jnp.abs(w) for name, w in weights.items()}
-        return Wires(logits, weights, {name: jnp.ones_like(w) for name, w in weights.items()}, biases)
+        return Wires(logits, weights, {}, biases)

@@ -135,9 +135,8 @@ class RelativePosition(Wiring):
             shape = _pool if r.form == "pool" else _kernel
             weights[r.projection.name] = shape(genes, tissue, substrate, r)
         biases = {name: tissue.states[name] @ genes[f"{name}/bias"] for name in biased(substrate)}
-        gains = {name: jnp.ones_like(w) for name, w in weights.items()}
         logits = {name: jnp.abs(w) for name, w in weights.items()}
-        return Wires(logits, weights, gains, biases)
+        return Wires(logits, weights, {}, biases)
 
 
 def _kernel(genes: Genes, tissue: Tissue, substrate: Substrate, reach: Reach) -> Array:

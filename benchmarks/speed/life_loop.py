@@ -1,0 +1,181 @@
+"""How fast lives are lived: cache-sized chunks against one vmap, against torch, against the batched-matmul ceiling.
+
+The same work in one process, the contenders taking turns: networks of 64-64-64-5, batches of five, twenty steps of plain
+gradient descent at a rate for each projection; population x lives = 128 x 8. A life-step is one such step of one life.
+
+    python -m benchmarks.speed.life_loop [--repeats N]
+
+Needs torch (CPU) beside the development extra; without it the rows of torch say so.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.common import write_result
+from evodev.baselines.random_networks import RandomNetwork
+from evodev.evaluation import Chunk, choose_chunk, evaluate_organism, sample_lives
+from evodev.learners import Gradient
+from evodev.organism import Organism
+from evodev.substrate import mlp
+from evodev.tasks import FewShotDigits
+
+SIZES = (64, 64, 64, 5)
+GENOMES, LIVES, STEPS, BATCH = 128, 8, 20, 5
+LIFE_STEPS = GENOMES * LIVES * STEPS
+RATE = 0.1
+
+
+def ours(chunk: Chunk | None) -> Callable[[], Any]:
+    """The library's own evaluation, at a chunk, or at the chunk that it chooses."""
+    organism = Organism(mlp(SIZES), RandomNetwork(), Gradient())
+    task = FewShotDigits(canvas=8, shift=False, rotations=(0, 1, 2, 3), probes=1)
+    chosen = chunk or choose_chunk(organism, task, subjects=GENOMES, lives=LIVES)
+    lives = sample_lives(task, "train", LIVES, key=jax.random.key(0))
+    genomes = jnp.zeros((GENOMES, organism.genome_spec.size))
+    run = jax.jit(
+        lambda g, many: (
+            evaluate_organism(organism, g, task, many, (0, STEPS), key=jax.random.key(1), chunk=chosen, devices=1).loss
+        )
+    )
+    return lambda: jax.block_until_ready(run(genomes, lives))
+
+
+def ceiling(chunk: int) -> Callable[[], Any]:
+    """Only the batched matrix products that a life-step cannot do without, on fixed operands, chunk by chunk."""
+    keys = jax.random.split(jax.random.key(0), 6)
+    pairs = list(zip(SIZES[:-1], SIZES[1:], strict=True))
+    weights = [jax.random.normal(k, (GENOMES * LIVES, a, b)) / a for k, (a, b) in zip(keys, pairs, strict=False)]
+
+    def step(carry: Any, _: None) -> tuple[Any, None]:
+        x, ws = carry
+        activity = [x]
+        for w in ws:
+            activity.append(activity[-1] @ w)
+        error = activity[-1]
+        updated = []
+        for i in reversed(range(len(ws))):
+            # added so that nothing is left out as unused; the addition is part of reading and writing weights once
+            updated.append(ws[i] + 1e-6 * activity[i].swapaxes(-1, -2) @ error)
+            if i:
+                error = error @ ws[i].swapaxes(-1, -2)
+        return (x, updated[::-1]), None
+
+    def lives(block: list[jax.Array]) -> jax.Array:
+        x = jnp.ones((chunk, BATCH, SIZES[0])) * 0.1
+        (_, ws), _ = jax.lax.scan(step, (x, block), None, length=STEPS)
+        return sum((w.sum() for w in ws), jnp.zeros(()))
+
+    @jax.jit
+    def run(ws: list[jax.Array]) -> jax.Array:
+        return jax.lax.map(lives, [w.reshape(-1, chunk, *w.shape[1:]) for w in ws])
+
+    return lambda: jax.block_until_ready(run(weights))
+
+
+def torch_vmap() -> Callable[[], Any]:
+    """The same lives by torch.func.vmap over grad, all together; its best of two ways to hold the weights."""
+    import torch
+    from torch.func import grad, vmap
+
+    torch.manual_seed(0)
+    count = GENOMES * LIVES
+    pairs = list(zip(SIZES[:-1], SIZES[1:], strict=True))
+    start = [torch.randn(count, a, b) * (2 / a) ** 0.5 for a, b in pairs]
+    start += [torch.zeros(count, b) for _, b in pairs]
+    inputs = torch.rand(STEPS, count, BATCH, SIZES[0])
+    targets = torch.arange(BATCH).expand(count, BATCH)
+
+    def loss(params: list[Any], x: Any, y: Any) -> Any:
+        for i in range(len(pairs)):
+            x = x @ params[i] + params[len(pairs) + i]
+            if i < len(pairs) - 1:
+                x = torch.relu(x)
+        return torch.nn.functional.cross_entropy(x, y)
+
+    gradients = vmap(grad(loss))
+
+    def run() -> Any:
+        params = start
+        with torch.no_grad():
+            for step in range(STEPS):
+                params = [p - RATE * g for p, g in zip(params, gradients(params, inputs[step], targets), strict=True)]
+        return params[0].sum().item()
+
+    return run
+
+
+def measure(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+    """Seconds a run, taking turns so that a noisy moment hits all alike; the first round warms up."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for round_number in range(repeats + 1):
+        for name, run in contenders.items():
+            began = time.perf_counter()
+            run()
+            if round_number:
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def main() -> None:
+    """Measure and write benchmarks/results/speed/life_loop.json."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=15, help="rounds after the warm-up (default 15)")
+    repeats = parser.parse_args().repeats
+    contenders = {"chunks": ours(None), "one vmap": ours(Chunk(GENOMES, LIVES))}
+    contenders |= {f"chunks of {n}": partial(ours(Chunk(max(1, n // LIVES), min(n, LIVES)))) for n in (4, 16, 64, 256)}
+    contenders |= {f"ceiling, chunks of {n}": ceiling(n) for n in (8, 16, 64, 1024)}
+    try:
+        contenders["torch.func.vmap"] = torch_vmap()
+    except ImportError:
+        print("torch is not installed: its row is left empty")
+    seconds = measure(contenders, repeats)
+    rate = {name: LIFE_STEPS / statistics.median(times) for name, times in seconds.items()}
+    best_ceiling = max((name for name in rate if name.startswith("ceiling")), key=lambda name: rate[name])
+    rows = [row(name, rate[name], seconds[name], unit="life-steps/s") for name in contenders]
+    rows.append(ratio("chunks / one vmap", seconds["one vmap"], seconds["chunks"], target=2.0))
+    if "torch.func.vmap" in seconds:
+        rows.append(ratio("chunks / torch.func.vmap", seconds["torch.func.vmap"], seconds["chunks"], target=2.5))
+    else:
+        rows.append({"label": "chunks / torch.func.vmap", "measured": None, "unit": "x", "target": 2.5, "note": "torch missing"})
+    rows.append(ratio("fraction of the batched-matmul ceiling", seconds[best_ceiling], seconds["chunks"], target=None))
+    for entry in rows:
+        print(f"{entry['label']:45} {entry['measured']}")
+    command = "python -m benchmarks.speed.life_loop"
+    write_result("speed", "life_loop", rows, command=command, seeds=1, budget=f"{repeats} rounds of {LIFE_STEPS} life-steps")
+
+
+def row(label: str, value: float, times: list[float], *, unit: str) -> dict[str, Any]:
+    """A rate with the interquartile range of its rounds."""
+    low, high = np.percentile(times, [25, 75])
+    return {
+        "label": label,
+        "measured": value,
+        "lo": LIFE_STEPS / high,
+        "hi": LIFE_STEPS / low,
+        "unit": unit,
+        "note": "median, IQR",
+    }
+
+
+def ratio(label: str, slow: list[float], fast: list[float], *, target: float | None) -> dict[str, Any]:
+    """Median of the round-by-round ratios, which a slow moment of the machine leaves alone."""
+    ratios = np.array(slow) / np.array(fast)
+    low, high = np.percentile(ratios, [25, 75])
+    value = float(np.median(ratios))
+    met = None if target is None else value >= target
+    return {
+        "label": label, "measured": value, "lo": float(low), "hi": float(high), "unit": "x", "target": target, "met": met,
+        "note": "median and IQR of ratios within a round",
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

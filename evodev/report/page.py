@@ -1,0 +1,323 @@
+"""The report of a run: one self-contained page, and its figures."""
+
+import base64
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from evodev.comparison import CHAMPION
+from evodev.network import Network
+from evodev.organism import Organism
+from evodev.report import figures
+from evodev.report.table import Results, aulc, caption, count, ordered, rows
+from evodev.report.template import STYLE, TEMPLATE
+from evodev.report.verdict import verdict
+from evodev.types import Array
+
+WEIGHT_BITS = 32
+"""Bits that a synapse's weight is counted as."""
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """All that a report shows.
+
+    Attributes:
+        name: of the run.
+        command: that started it, as typed.
+        comparison: what :func:`evodev.comparison.compare` returned, or None if nothing was compared.
+        metrics: a record a generation, as :meth:`evodev.search.Search.advance` gives them.
+        manifest: versions, device, commit.
+        config: the configuration as YAML text.
+        organism: what the genomes mean.
+        genomes: ``champion``, ``centroid`` and ``initial``, each (genes,) in search units.
+        seeds_note: a sentence on other seeds, if there is something to say.
+    """
+
+    name: str
+    command: str
+    comparison: Results | None
+    metrics: Sequence[Mapping[str, Any]]
+    manifest: Mapping[str, Any]
+    config: str
+    organism: Organism
+    genomes: Mapping[str, Array | np.ndarray]
+    seeds_note: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure on the page: its file name, PNG bytes, title and caption."""
+
+    file: str
+    png: bytes = field(repr=False)
+    title: str
+    caption: str
+
+    @property
+    def base64(self) -> str:
+        """The image as a data address holds it."""
+        return base64.b64encode(self.png).decode()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, as the PNG's header says."""
+        return struct.unpack(">II", self.png[16:24])
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a ledger."""
+
+    label: str
+    value: str
+    note: str = ""
+    warn: bool = False
+
+
+def build(data: ReportData) -> tuple[str, dict[str, bytes]]:
+    """The page as HTML, and its figures as file name -> PNG bytes.
+
+    The page holds everything, figures included, and asks for nothing from anywhere. All that comes from files is escaped.
+    """
+    network = grown(data)
+    results, search = result_figures(data), search_figures(data)
+    champion, genome = champion_figures(data, network), genome_figure(data)
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    html = environment.from_string(TEMPLATE).render(
+        style=Markup(STYLE),  # ours, and not HTML: escaping would break its quotes
+        name=data.name,
+        subtitle=subtitle(data),
+        sections=sections(data),
+        verdict=verdict(data.comparison) if data.comparison else [NOT_COMPARED],
+        table=result_table(data.comparison) if data.comparison else None,
+        results=results,
+        search=search,
+        champion=champion,
+        ledgers=ledgers(data) if data.comparison else None,
+        compactness=compactness(data.organism, network),
+        genome=genome,
+        genes=data.organism.genome_spec.genes,
+        command=data.command,
+        seeds_note=data.seeds_note,
+        manifest=flat(data.manifest),
+        config=data.config,
+    )
+    return html, {p.file: p.png for p in [*results, *search, *champion, genome]}
+
+
+NOT_COMPARED = "This champion has not been compared with anything yet: `evodev compare` does that."
+
+
+def grown(data: ReportData) -> Network:
+    """The champion's network at birth; one of those that it may grow, where growth draws at random."""
+    organism = data.organism
+    return jax.jit(lambda genome: organism.develop(genome, key=jax.random.key(0))[0])(data.genomes["champion"])
+
+
+def sections(data: ReportData) -> list[tuple[str, str]]:
+    """Anchors and titles of the page's sections."""
+    own = [("results", "Results")] * bool(data.comparison) + [("search", "Search")] * bool(data.metrics)
+    return [
+        *own,
+        ("champion", "Champion"),
+        ("ledgers", "Cost and compactness"),
+        ("genome", "Genome"),
+        ("rerun", "To run it again"),
+    ]
+
+
+def subtitle(data: ReportData) -> str:
+    """One line: task, family of lives, size of the organism, length of the search."""
+    spec, substrate = data.organism.genome_spec, data.organism.substrate
+    parts = [f"{spec.size:,} numbers of genome for {substrate.synapses:,} possible synapses"]
+    if data.comparison:
+        parts.insert(0, f"{data.comparison['task']}, {data.comparison['split']} lives")
+        parts.append(f"held out: {data.comparison['held_out']}")
+    if data.metrics:
+        parts.insert(-1 if data.comparison else len(parts), f"{data.metrics[-1]['generation']:,.0f} generations")
+    return " · ".join(parts)
+
+
+def result_table(comparison: Results) -> dict[str, Any]:
+    """The table as the template wants it: heading, and rows with a class for the role and a mark where a role begins."""
+    header, body = rows(comparison)
+    arms = [comparison["arms"][name] for name in ordered(comparison)]
+    roles = [arm["role"] for arm in arms]
+    lines = [
+        {"cells": cells, "note": arm["note"], "css": role, "first": role != before}
+        for cells, arm, role, before in zip(body, arms, roles, [None, *roles], strict=False)
+    ]
+    text = caption(comparison)
+    if comparison["problem"] == "classification":
+        text += (
+            f". Accuracy and samples to a threshold are in {comparison['unit']}; a life that never reaches a threshold "
+            "is censored: it counts as its whole length"
+        )
+    text += (
+        ". Jumpstart: how far the loss at birth is below that of knowing nothing. Slope: fall of the loss a doubling of "
+        "samples, the start subtracted."
+    )
+    return {"header": header, "rows": lines, "caption": text}
+
+
+def result_figures(data: ReportData) -> list[Picture]:
+    """Learning curves and scores."""
+    comparison = data.comparison
+    if not comparison:
+        return []
+    bands = f"Bands: {comparison['intervals']}."
+    curves = (
+        f"Evolved arms in blue are in every panel; baselines orange, references grey, controls purple. {bands} Dotted: "
+        f"guessing. The axis starts at birth and is logarithmic from there, a tick a probe. What is far above champion, "
+        "best baseline and guessing is cut off."
+    )
+    scores = "Every arm, the best first; circles evolved, squares baselines, diamonds controls. Shaded: the champion's interval."
+    return [
+        Picture("learning_curves.png", figures.learning_curves(comparison), "Learning within a life", curves),
+        Picture("aulc.png", figures.forest(comparison), "Mean loss over a life", scores),
+    ]
+
+
+def search_figures(data: ReportData) -> list[Picture]:
+    """The search curve."""
+    if not data.metrics:
+        return []
+    lives = data.comparison["ledger"]["outer_lifetimes"] if data.comparison else None
+    text = (
+        "Train fitness is on fresh lives in every generation, so that it is noisy across generations; validation is always "
+        "on the same lives. The star is where the champion was found. Train fitness far below the rest is cut off."
+    )
+    failed = data.metrics[-1].get("failed", 0.0)
+    text += f" In the last generation {failed:.1%} of train lives diverged." if failed else ""
+    return [Picture("search.png", figures.search_curve(data.metrics, lives), "The search", text)]
+
+
+def champion_figures(data: ReportData, network: Network) -> list[Picture]:
+    """The network drawn, its matrices, and receptive fields where they can be drawn."""
+    substrate = data.organism.substrate
+    one = " Growth draws at random: this is one of its networks." if data.organism.decoder.stochastic else ""
+    out = [
+        Picture(
+            "network.png",
+            figures.drawn_network(substrate, network),
+            "The network at birth",
+            f"At most {figures.LINES} synapses are drawn, shared equally among the grown projections, each neuron's strongest "
+            f"input first. Red excites, blue inhibits; strength is opacity. Grey bands are blank slates.{one}",
+        ),
+        Picture(
+            "matrices.png",
+            figures.matrices(substrate, network),
+            "Weights at birth",
+            "Rows send, columns receive; neurons grouped by type (t0, t1, …), by position within a type. White: no synapse. "
+            "Colours saturate at the largest half percent.",
+        ),
+    ]
+    for i, projection in enumerate(p for p in substrate.projections if figures.has_fields(substrate, p)):
+        several = substrate.population(projection.pre).types > 1
+        rows_are = "a row a sending type, all of the neuron in the middle" if several else "a row a place in the grid"
+        out.append(
+            Picture(
+                f"receptive_fields_{i + 1}.png",
+                figures.receptive_fields(substrate, network, projection),
+                f"Receptive fields, {projection.name}",
+                f"Incoming weights laid out on the sending grid; {rows_are}. The cross is the neuron's own place. White: no synapse.",
+            )
+        )
+    return out
+
+
+def genome_figure(data: ReportData) -> Picture:
+    """The genome by gene."""
+    spec = data.organism.genome_spec
+    champion, initial = (np.asarray(data.genomes[k]) for k in ("champion", "initial"))
+    text = "Every number of each gene; bars span the 5th to the 95th percentile where there are many."
+    if len(spec.genes) > figures.GENES:
+        text += f" Of {len(spec.genes)} genes, the {figures.GENES} that moved furthest."
+    return Picture("genome.png", figures.genome_strip(spec, champion, initial), "The genome, gene by gene", text)
+
+
+def ledgers(data: ReportData) -> tuple[list[Line], list[Line]]:
+    """What the search cost; what tuning the baselines cost, and when the search has paid for itself."""
+    comparison = data.comparison
+    assert comparison is not None
+    ledger = comparison["ledger"]
+    search = [
+        Line("lives lived by the search", count(ledger["outer_lifetimes"]), "training and validation"),
+        Line("samples presented in them", count(ledger["outer_samples"])),
+    ]
+    seconds = ledger.get("search_seconds") or sum(r.get("seconds", 0.0) for r in data.metrics)
+    search += [Line("time of the search", duration(seconds))] if seconds else []
+    search += [Line("time of this comparison", duration(ledger["comparison_seconds"]))] if "comparison_seconds" in ledger else []
+    baselines = [Line("lives spent on tuning baselines", count(ledger["baseline_tuning_lifetimes"]), "all of them together")]
+    name = ledger["best_baseline"]
+    if name in comparison["arms"]:
+        baselines.append(Line("best tuned baseline", name, f"{count(comparison['arms'][name]['tuning_lives'])} lives of tuning"))
+    saved = ledger.get("samples_saved_per_life")
+    if saved:
+        baselines.append(Line("samples saved in each life", f"{saved:,.1f}", "until the champion has that baseline's final loss"))
+    return search, [*baselines, _break_even(comparison)]
+
+
+def _break_even(comparison: Results) -> Line:
+    lives, name, arms = (
+        comparison["ledger"]["break_even_lives"],
+        comparison["ledger"]["best_baseline"],
+        comparison["arms"],
+    )
+    label = "lives until the search has paid for itself"
+    if lives is None:
+        why = "the champion saves no samples" if name else "there is no tuned baseline to save samples against"
+        return Line(label, "never", why, warn=True)
+    note = "samples that the search took beyond the baseline's tuning, over samples saved in each life"
+    worse = name in arms and CHAMPION in arms and aulc(arms[CHAMPION]) > aulc(arms[name])
+    if worse:
+        note += "; over a whole life that baseline's loss is lower all the same"
+    return Line(label, count(lives), note, warn=worse)
+
+
+def compactness(organism: Organism, network: Network) -> list[Line]:
+    """The genome's size beside that of the weights it describes; blank slates do not count, for no gene describes them."""
+    spec, substrate = organism.genome_spec, organism.substrate
+    synapses = sum(int(np.asarray(network.masks[p.name]).sum()) for p in substrate.grown)
+    learner = sum(g.size for g in spec.genes if g.name.startswith("learner/"))
+    bits = WEIGHT_BITS * synapses
+    out = [
+        Line("genome", f"{spec.size:,} numbers, {spec.bits:,} bits", f"{learner:,} of them are the learner's"),
+        Line(
+            "grown synapses",
+            f"{synapses:,} weights, {bits:,} bits",
+            f"{WEIGHT_BITS} bits a weight; which synapses exist is not counted",
+        ),
+    ]
+    if not spec.bits:
+        return [*out, Line("compression", "no genome")]
+    factor = bits / spec.bits
+    note = "below 1: the genome is larger than what it describes" if factor < 1 else "bits of weights a bit of genome"
+    return [*out, Line("compression", f"{factor:,.1f}×" if factor >= 1 else f"{factor:.2f}×", note, warn=factor < 1)]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def flat(manifest: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested mapping -> lines of key and text; empty values are left out."""
+    out: list[tuple[str, str]] = []
+    for key, value in manifest.items():
+        if isinstance(value, Mapping):
+            out += flat(value, f"{prefix}{key} / ")
+        elif value not in (None, ""):
+            out.append((f"{prefix}{key}", str(value)))
+    return out
