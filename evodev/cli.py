@@ -70,9 +70,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def prepare_jax() -> None:
-    """Persistent compilation cache, before jax is first used."""
+    """Persistent compilation cache, and one device a core where there is no accelerator; before jax is first used."""
     import jax
 
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        with contextlib.suppress(RuntimeError):  # somebody has used jax in this process before
+            jax.config.update("jax_num_cpu_devices", cores)
     cache = os.environ.get("EVODEV_CACHE", str(Path.home() / ".cache" / "evodev"))
     with contextlib.suppress(OSError):
         Path(cache).mkdir(parents=True, exist_ok=True)

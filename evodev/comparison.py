@@ -12,7 +12,7 @@ import numpy as np
 from evodev.baselines import BASELINES, Arm, Setting
 from evodev.baselines.base import Report
 from evodev.baselines.random_networks import RandomNetwork
-from evodev.evaluation import choose_chunk, live_subjects, sample_lives
+from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_lives
 from evodev.fitness import aulc, jumpstart, slope_aligned, steps_to
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
@@ -76,7 +76,7 @@ def champion_arms(organism: Organism, champion: Genome, centroid: Genome) -> lis
             name=name,
             role="evolved",
             subject=genome,
-            develop=organism.develop,
+            develop=organism.hatch,
             learner=organism.learner,
             substrate=organism.substrate,
             stochastic=organism.decoder.stochastic,
@@ -99,6 +99,7 @@ def live_arm(arm: Arm, setting: Setting, lives: Life, *, key: Key) -> LifetimeLo
         arm.develop, jax.tree.map(lambda x: jnp.asarray(x)[None], arm.subject), arm.learner, arm.substrate,
         setting.task, lives, probe_steps(setting.task.steps, setting.schedule.probes),
         key=key, stochastic=arm.stochastic, chunk=choose_chunk(like, setting.task, subjects=1, lives=count),
+        devices=device_count(count),
     )  # fmt: skip
     return jax.tree.map(lambda x: np.asarray(x)[0], log)
 

@@ -32,7 +32,7 @@ class Develop(Protocol):
     def __call__(self, subject: Any, /, *, key: Key) -> tuple[Network, Genes]: ...
 
 
-AXIS = "population"
+AXIS = "devices"
 CACHES = 4
 """Second-level caches that a chunk may fill on a CPU; benchmarks/speed measures the neighbours of this choice."""
 
@@ -44,8 +44,13 @@ def sample_lives(task: Task, split: Split, count: int, *, key: Key) -> Life:
 
 
 def chunked(function: Callable[[Any], Any], xs: Any, size: int) -> Any:
-    """``vmap`` over the leading axis, ``size`` entries at a time; a plain vmap if that is all of them."""
+    """``vmap`` over the leading axis, ``size`` entries at a time; a plain vmap if that is all of them.
+
+    One at a time is not batched at all: products of two matrices need no transposed copies then.
+    """
     count = jax.tree.leaves(xs)[0].shape[0]
+    if size == 1:
+        return jax.lax.map(function, xs)
     return jax.vmap(function)(xs) if size >= count else jax.lax.map(function, xs, batch_size=size)
 
 
@@ -79,10 +84,10 @@ def evaluate(
         key: root of all keys of this evaluation.
         stochastic: grow a network for each life rather than for each subject.
         chunk: what is evaluated together on one device.
-        devices: local devices to divide the subjects among.
+        devices: local devices to divide the subjects (or the lives of a single one) among.
     """
     count = jax.tree.leaves(subjects)[0].shape[0]
-    numbered_lives = (lives, jnp.arange(lives.inputs.shape[0]))
+    life_count = lives.inputs.shape[0]
     key_grow, key_live = jax.random.split(key)
 
     def one_life(subject: Any, grown: Any, index: Any, numbered_life: tuple[Life, Any]) -> LifetimeLog:
@@ -93,22 +98,34 @@ def evaluate(
         own_key = jax.random.fold_in(jax.random.fold_in(key_live, index), life_index)
         return live(learner, genes, network, substrate, task, life, schedule, key=own_key)
 
-    def one_subject(numbered: tuple[Any, Any]) -> LifetimeLog:
-        index, subject = numbered
-        grown = None if stochastic else develop(subject, key=jax.random.fold_in(key_grow, index))
-        return chunked(partial(one_life, subject, grown, index), numbered_lives, chunk.lives)
+    def all_lives(numbered_subjects: tuple[Any, Any], numbered_lives: tuple[Life, Any]) -> LifetimeLog:
+        def one_subject(numbered: tuple[Any, Any]) -> LifetimeLog:
+            index, subject = numbered
+            grown = None if stochastic else develop(subject, key=jax.random.fold_in(key_grow, index))
+            return chunked(partial(one_life, subject, grown, index), numbered_lives, chunk.lives)
 
-    def all_subjects(numbered: tuple[Any, Any]) -> LifetimeLog:
-        return chunked(one_subject, numbered, chunk.subjects)
+        return chunked(one_subject, numbered_subjects, chunk.subjects)
 
-    numbered = (jnp.arange(count), subjects)
+    numbered_subjects, numbered_lives = (jnp.arange(count), subjects), (lives, jnp.arange(life_count))
     if devices == 1:
-        return all_subjects(numbered)
-    # pad so that the devices share equally; the extra subjects are copies whose logs are dropped
-    padded = jax.tree.map(lambda x: x[jnp.minimum(jnp.arange(-(-count // devices) * devices), count - 1)], numbered)
-    mesh = Mesh(np.array(jax.local_devices()[:devices]), (AXIS,))
-    spread = jax.shard_map(all_subjects, mesh=mesh, in_specs=PartitionSpec(AXIS), out_specs=PartitionSpec(AXIS), check_vma=False)
-    return jax.tree.map(lambda x: x[:count], spread(padded))
+        return all_lives(numbered_subjects, numbered_lives)
+    # subjects are divided among the devices, or the lives of a single subject
+    axis = 0 if count > 1 else 1
+    total = (count, life_count)[axis]
+    share = jnp.minimum(jnp.arange(-(-total // devices) * devices), total - 1)
+    divided = [numbered_subjects, numbered_lives]
+    # padded so that the devices share equally; the extra ones are copies whose logs are dropped
+    divided[axis] = jax.tree.map(lambda x: x[share], divided[axis])
+    specs = [PartitionSpec(), PartitionSpec()]
+    specs[axis] = PartitionSpec(AXIS)
+    spread = jax.shard_map(
+        all_lives,
+        mesh=Mesh(np.array(jax.local_devices()[:devices]), (AXIS,)),
+        in_specs=tuple(specs),
+        out_specs=PartitionSpec(AXIS) if axis == 0 else PartitionSpec(None, AXIS),
+        check_vma=False,
+    )
+    return jax.tree.map(lambda x: jax.lax.slice_in_dim(x, 0, total, axis=axis), spread(*divided))
 
 
 live_subjects = jax.jit(
@@ -131,7 +148,7 @@ def evaluate_organism(
 ) -> LifetimeLog:
     """:func:`evaluate` for genomes of an organism."""
     return evaluate(
-        organism.develop,
+        organism.hatch,
         genomes,
         organism.learner,
         organism.substrate,
@@ -161,7 +178,9 @@ def working_set(organism: Organism, task: Task) -> int:
     shapes = jax.tree.leaves(jax.eval_shape(states, genome, life, key))
     bytes_each = sum(int(np.prod(s.shape)) * 4 for s in shapes)
     neurons = sum(p.size for p in organism.substrate.populations)
+    # a learner of the read-out alone sends every example of a life through the network at once
     batch = max(task.batch, len(life.probe_inputs))
+    batch = task.steps * task.batch + len(life.probe_inputs) if organism.learner.frozen else batch
     return 2 * bytes_each + 4 * batch * neurons
 
 
@@ -186,6 +205,6 @@ def choose_chunk(organism: Organism, task: Task, *, subjects: int, lives: int) -
     return Chunk(max(1, min(subjects, room // (need * together))), together)
 
 
-def device_count(population: int) -> int:
-    """Local devices worth dividing a population among."""
-    return max(1, min(jax.local_device_count(), population))
+def device_count(count: int) -> int:
+    """Local devices worth dividing so many subjects or lives among."""
+    return max(1, min(jax.local_device_count(), count))

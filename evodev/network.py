@@ -17,14 +17,67 @@ Forward = Callable[["Network", Inputs], Outputs]
 
 
 @struct.dataclass
+class KernelWeights:
+    """Weights that depend on position through a fixed basis: w[(p, a), (q, b)] = sum_c basis[p, q, c] kernels[a, b, c].
+
+    The same function as the matrix, at a fraction of the arithmetic: positions and types are mixed one after the other.
+    """
+
+    basis: Float[Array, "pre_positions post_positions coefficients"]
+    kernels: Float[Array, "pre_types post_types coefficients"]
+
+    def transmit(self, activity: Float[Array, "batch pre"]) -> Float[Array, "batch post"]:
+        """``activity @ self.dense()``."""
+        local = activity.reshape(len(activity), -1, self.kernels.shape[0])
+        seen = jnp.einsum("npa,pqc->nqac", local, self.basis)
+        return jnp.einsum("nqac,abc->nqb", seen, self.kernels).reshape(len(activity), -1)
+
+    def dense(self) -> Matrix:
+        """The matrix (pre, post)."""
+        w = jnp.einsum("pqc,abc->paqb", self.basis, self.kernels)
+        return w.reshape(w.shape[0] * w.shape[1], -1)
+
+
+@struct.dataclass
+class PoolWeights:
+    """Weights between neurons of one type only: w[(p, a), (q, b)] = strengths[p, q, a] if a == b else 0."""
+
+    strengths: Float[Array, "pre_positions post_positions types"]
+
+    def transmit(self, activity: Float[Array, "batch pre"]) -> Float[Array, "batch post"]:
+        """``activity @ self.dense()``."""
+        local = activity.reshape(len(activity), -1, self.strengths.shape[-1])
+        return jnp.einsum("npa,pqa->nqa", local, self.strengths).reshape(len(activity), -1)
+
+    def dense(self) -> Matrix:
+        """The matrix (pre, post)."""
+        w = jnp.einsum("pqa,ab->paqb", self.strengths, jnp.eye(self.strengths.shape[-1]))
+        return w.reshape(w.shape[0] * w.shape[1], -1)
+
+
+Weights = Matrix | KernelWeights | PoolWeights
+
+
+def transmit(activity: Float[Array, "batch pre"], weights: Weights) -> Float[Array, "batch post"]:
+    """What arrives through a projection, whichever form its weights have."""
+    return weights.transmit(activity) if isinstance(weights, KernelWeights | PoolWeights) else activity @ weights
+
+
+def matrix(weights: Weights) -> Matrix:
+    """The weights as a matrix (pre, post), whichever form they have."""
+    return weights.dense() if isinstance(weights, KernelWeights | PoolWeights) else weights
+
+
+@struct.dataclass
 class Network:
     """Weights, masks and plasticity gains a projection; biases and living neurons a population.
 
-    ``weights[p]`` is already masked at birth; a learner keeps it so. A projection without gains has gain 1. Keys are projection names (``pre->post``) and
-    population names.
+    ``weights[p]`` is a matrix, or a shared form (:class:`KernelWeights`, :class:`PoolWeights`) in a network whose grown
+    synapses never change in life; :func:`matrix` undoes that. It is already masked at birth; a learner keeps it so. A
+    projection without gains has gain 1. Keys are projection names (``pre->post``) and population names.
     """
 
-    weights: dict[str, Matrix]
+    weights: dict[str, Any]
     masks: dict[str, Matrix]
     gains: dict[str, Matrix]
     biases: dict[str, Vector]
@@ -93,7 +146,7 @@ def activities(substrate: Substrate, network: Network, inputs: Inputs) -> dict[s
             drive = jnp.zeros((inputs.shape[0], population.size))
             for projection in substrate.into(population.name):
                 source = before if substrate.is_recurrent(projection) else state
-                drive = drive + source[projection.pre] @ network.weights[projection.name]
+                drive = drive + transmit(source[projection.pre], network.weights[projection.name])
             state[population.name] = respond(population, drive, network.biases[population.name], network.alive[population.name])
     return state
 

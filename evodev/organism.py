@@ -25,8 +25,8 @@ class Grower(Protocol):
         """The genes of growth."""
         ...
 
-    def grow(self, genome: Genome, substrate: Substrate, *, key: Key) -> Network:
-        """Genome -> network."""
+    def grow(self, genome: Genome, substrate: Substrate, *, key: Key, shared: bool = False) -> Network:
+        """Genome -> network; ``shared`` allows weights in a shared form."""
         ...
 
 
@@ -58,9 +58,14 @@ class Organism:
         return genome[:size], branch(self.genome_spec.unpack(genome), "learner")
 
     def develop(self, genome: Genome, *, key: Key) -> tuple[Network, Genes]:
-        """Genome -> the network at birth and the learner's genes."""
+        """Genome -> the network at birth, every projection a matrix, and the learner's genes."""
         own, genes = self.split(genome)
         return self.decoder.grow(own, self.substrate, key=key), genes
+
+    def hatch(self, genome: Genome, /, *, key: Key) -> tuple[Network, Genes]:
+        """:meth:`develop`, with weights in whatever form this learner lives fastest with."""
+        own, genes = self.split(genome)
+        return self.decoder.grow(own, self.substrate, key=key, shared=self.learner.frozen), genes
 
 
 def shuffle_genes(spec: GenomeSpec, genome: Genome, *, key: Key) -> Genome:

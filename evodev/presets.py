@@ -24,9 +24,9 @@ def few_shot_digits() -> Experiment:
     substrate = Substrate(
         (
             Population("input", (12, 12), activation="linear"),
-            Population("edges", (12, 12), 4, activation="abs", normalisation="types"),
-            Population("parts", (6, 6), 24, activation="relu"),
-            Population("pooled", (2, 2), 24, activation="linear"),
+            Population("edges", (12, 12), 8, activation="abs", normalisation="types"),
+            Population("parts", (6, 6), 48, activation="relu", normalisation="types"),
+            Population("pooled", (2, 2), 48, activation="linear"),
             Population("output", (5,), activation="linear"),
         ),
         (
@@ -42,8 +42,8 @@ def few_shot_digits() -> Experiment:
         substrate=substrate,
         decoder=Decoder(CellTypes(), wiring, Budget(0.2)),
         learner=Episodic(),
-        strategy=Strategy("Open_ES", population=64, sigma=0.2, sigma_final=0.06, learning_rate=0.05, learning_rate_final=0.005),
-        schedule=Schedule(generations=200, lives=8, validation_lives=64, block=10),
+        strategy=Strategy("Open_ES", population=64, sigma=0.1, sigma_final=0.03, learning_rate=0.05, learning_rate_final=0.005),
+        schedule=Schedule(generations=300, lives=4, validation_lives=64, block=10),
     )
 
 

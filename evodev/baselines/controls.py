@@ -37,7 +37,7 @@ class Control(Baseline):
             name=name,
             role=self.role,
             subject=self.genome(setting),
-            develop=Changed(organism, self) if self.stochastic else organism.develop,
+            develop=Changed(organism, self) if self.stochastic else organism.hatch,
             learner=organism.learner,
             substrate=organism.substrate,
             stochastic=self.stochastic or organism.decoder.stochastic,

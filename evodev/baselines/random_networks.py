@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from evodev.baselines.base import Arm, Baseline, Report, Setting
-from evodev.evaluation import choose_chunk, live_subjects, sample_lives
+from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_lives
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import Gradient
 from evodev.lifetime import probe_steps
@@ -21,7 +21,7 @@ from evodev.types import Genome, Genomes, Key
 
 @dataclass(frozen=True)
 class RandomNetwork:
-    """Grows nothing: Gaussian weights on a dense or uniformly random mask, drawn afresh in each life.
+    """Grows nothing: uniform weights on a dense or uniformly random mask, drawn afresh in each life.
 
     Weights have the variance of He et al. 2015 for the synapses that exist, times an evolved scale a projection. Blank
     slates are drawn too (gradient learners start from them), and are always dense.
@@ -39,16 +39,17 @@ class RandomNetwork:
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         return spec_of([Gene(f"{p.name}/log_scale", (), 0.0, 0.5) for p in substrate.projections])
 
-    def grow(self, genome: Genome, substrate: Substrate, *, key: Key) -> Network:
+    def grow(self, genome: Genome, substrate: Substrate, *, key: Key, shared: bool = False) -> Network:
         genes = self.genome_spec(substrate).unpack(genome)
         weights, masks = {}, {}
         for i, p in enumerate(substrate.projections):
-            key_mask, key_weights = jax.random.split(jax.random.fold_in(key, i))
             shape, density = substrate.shape(p), 1.0 if p.blank else self.density
-            mask = jax.random.uniform(key_mask, shape) < density
-            scale = jnp.exp(jnp.clip(genes[f"{p.name}/log_scale"], -10.0, 5.0)) * (2 / (shape[0] * density)) ** 0.5
-            masks[p.name] = mask.astype(jnp.float32)
-            weights[p.name] = masks[p.name] * scale * jax.random.normal(key_weights, shape)
+            # one draw for both: below the density there is a synapse, and its place below is a uniform weight
+            draw = jax.random.uniform(jax.random.fold_in(key, i), shape)
+            mask = jnp.ones(shape) if density == 1.0 else (draw < density).astype(jnp.float32)
+            scale = jnp.exp(jnp.clip(genes[f"{p.name}/log_scale"], -10.0, 5.0)) * (6 / (shape[0] * density)) ** 0.5
+            masks[p.name] = mask
+            weights[p.name] = mask * scale * (2 * draw / density - 1)
         biases = {p.name: jnp.zeros(p.size) for p in substrate.populations}
         alive = {p.name: jnp.ones(p.size) for p in substrate.populations}
         return Network(weights, masks, {}, biases, alive)
@@ -69,7 +70,7 @@ def arm_of(name: str, organism: Organism, genome: Genome, *, lives: int = 0, not
         name=name,
         role="baseline",
         subject=genome,
-        develop=organism.develop,
+        develop=organism.hatch,
         learner=organism.learner,
         substrate=organism.substrate,
         stochastic=organism.decoder.stochastic,
@@ -103,9 +104,10 @@ def best_of_grid(setting: Setting, organism: Organism, *, lives: int, key: Key) 
     key_lives, key_run = jax.random.split(key)
     validation = sample_lives(setting.task, "validation", lives, key=key_lives)
     log = live_subjects(
-        organism.develop, genomes, organism.learner, organism.substrate, setting.task, validation,
+        organism.hatch, genomes, organism.learner, organism.substrate, setting.task, validation,
         probe_steps(setting.task.steps, setting.schedule.probes),
         key=key_run, stochastic=True, chunk=choose_chunk(organism, setting.task, subjects=len(genomes), lives=lives),
+        devices=device_count(len(genomes)),
     )  # fmt: skip
     fitness = setting.fitness(log, probe_steps(setting.task.steps, setting.schedule.probes)).mean(1)
     best = int(fitness.argmax())
@@ -122,7 +124,7 @@ class TunedGrid(Baseline):
     """
 
     kind: Literal["dense", "sparse"] = "dense"
-    lives: int = 16
+    lives: int = 8
 
     def applies(self, setting: Setting) -> bool:
         return True
@@ -150,7 +152,7 @@ class EvolvedHyperparameters(Baseline):
 
     kind: Literal["dense", "sparse"] = "dense"
     population: int = 16
-    block: int = 4
+    block: int = 3
     patience: int = 2
 
     def applies(self, setting: Setting) -> bool:
@@ -159,8 +161,8 @@ class EvolvedHyperparameters(Baseline):
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
         organism = backprop_organism(setting, self.kind)
         key_grid, key_search = jax.random.split(key)
-        start, _, lives = best_of_grid(setting, organism, lives=16, key=key_grid)
-        per_generation = self.population * setting.schedule.lives + 2 * 32 / self.block
+        start, _, lives = best_of_grid(setting, organism, lives=8, key=key_grid)
+        per_generation = self.population * setting.schedule.lives + 2 * 16 / self.block
         generations = max(int((setting.budget - lives) / per_generation), self.block)
         # the strategy's rate and strength suit genomes in search units; hyperparameters are in search units too
         strategy = Strategy(
@@ -172,7 +174,7 @@ class EvolvedHyperparameters(Baseline):
             max(setting.strategy.learning_rate, 0.1),
         )
         schedule = Schedule(
-            generations, setting.schedule.lives, validation_lives=32, block=self.block, probes=setting.schedule.probes
+            generations, setting.schedule.lives, validation_lives=16, block=self.block, probes=setting.schedule.probes
         )
         seed = int(jax.random.randint(key_search, (), 0, 2**31 - 1))
         search = Search(organism, setting.task, strategy, schedule, fitness=setting.fitness, seed=seed)

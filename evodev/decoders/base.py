@@ -6,6 +6,7 @@ its ``genome_spec``. Any cells go with any wiring.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,17 +14,21 @@ import numpy as np
 from flax import struct
 
 from evodev.genome import GenomeSpec, branch
-from evodev.network import Network
+from evodev.network import Network, matrix
 from evodev.substrate import Substrate
 from evodev.types import Array, Float, Genes, Genome, Key, Matrix, Vector
 
 
 @struct.dataclass
 class Tissue:
-    """What cells have become before wiring: a state (n, genes) and who is alive (n,), a population."""
+    """What cells have become before wiring: a state (n, genes) and who is alive (n,), a population.
+
+    ``by_type`` says that a state depends on the type of a neuron alone, and repeats from position to position.
+    """
 
     states: dict[str, Float[Array, "n genes"]]
     alive: dict[str, Vector]
+    by_type: bool = struct.field(pytree_node=False, default=False)
 
 
 @struct.dataclass
@@ -31,11 +36,12 @@ class Wires:
     """What wiring proposes: channels (pre, post) for each grown projection, and a bias for each neuron.
 
     ``logits`` say how much a synapse is wanted (higher is kept first), ``weights`` what it would weigh at birth,
-    ``gains`` how plastic it would be (1 where a projection has none).
+    ``gains`` how plastic it would be (1 where a projection has none). Weights may be in a shared form
+    (``network.Weights``).
     """
 
     logits: dict[str, Matrix]
-    weights: dict[str, Matrix]
+    weights: dict[str, Any]
     gains: dict[str, Matrix]
     biases: dict[str, Vector]
 
@@ -88,6 +94,10 @@ class Sparsity(ABC):
     @abstractmethod
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         """The genes that this rule reads."""
+
+    def keeps_all(self, windows: dict[str, np.ndarray], substrate: Substrate) -> bool:
+        """Whether every synapse that the wiring allows exists, whatever the genome."""
+        return False
 
     @abstractmethod
     def select(
@@ -145,33 +155,39 @@ class Decoder:
         parts |= {f"refinement{i}": part.genome_spec(substrate) for i, part in enumerate(self.refinement)}
         return GenomeSpec.join(parts)
 
-    def grow(self, genome: Genome, substrate: Substrate, *, key: Key) -> Network:
+    def grow(self, genome: Genome, substrate: Substrate, *, key: Key, shared: bool = False) -> Network:
         """Genome -> network.
 
         Args:
             genome: vector of ``genome_spec(substrate).size`` numbers.
             substrate: where to grow.
             key: for parts that draw at random.
+            shared: leave weights that repeat in their shared form where possible: the same function, grown and computed
+                at a fraction of the cost, for learners that change no grown synapse.
         """
-        return self.trace(genome, substrate, key=key).network
+        return self.trace(genome, substrate, key=key, shared=shared).network
 
-    def trace(self, genome: Genome, substrate: Substrate, *, key: Key) -> Trace:
-        """Genome -> every stage of its development."""
+    def trace(self, genome: Genome, substrate: Substrate, *, key: Key, shared: bool = False) -> Trace:
+        """Genome -> every stage of its development; see :meth:`grow`."""
         genes = self.genome_spec(substrate).unpack(genome)
         key_cells, key_wiring, key_sparsity, key_refine = jax.random.split(key, 4)
         tissue = self.cells.express(branch(genes, "cells"), substrate, key=key_cells)
         wires = self.wiring.connect(branch(genes, "wiring"), tissue, substrate, key=key_wiring)
         windows = self.wiring.windows(substrate)
         masks = self.sparsity.select(branch(genes, "sparsity"), wires, windows, substrate, key=key_sparsity)
-        network = assemble(substrate, tissue, wires, masks)
+        whole = not self.refinement and self.sparsity.keeps_all(windows, substrate)
+        network = assemble(substrate, tissue, wires, masks, shared=shared and whole)
         for i, part in enumerate(self.refinement):
             part_key = jax.random.fold_in(key_refine, i)
             network = part.refine(branch(genes, f"refinement{i}"), network, substrate, key=part_key)
         return Trace(tissue, wires, masks, network)
 
 
-def assemble(substrate: Substrate, tissue: Tissue, wires: Wires, masks: dict[str, Matrix]) -> Network:
-    """Masked wires and blank slates -> network; synapses of the dead are removed."""
+def assemble(substrate: Substrate, tissue: Tissue, wires: Wires, masks: dict[str, Matrix], *, shared: bool = False) -> Network:
+    """Masked wires and blank slates -> network; synapses of the dead are removed.
+
+    ``shared`` leaves weights as the wiring made them, which is right where the masks take nothing away.
+    """
     weights, kept = {}, {}
     for projection in substrate.projections:
         name = projection.name
@@ -180,7 +196,7 @@ def assemble(substrate: Substrate, tissue: Tissue, wires: Wires, masks: dict[str
             kept[name], weights[name] = living, jnp.zeros_like(living)
         else:
             kept[name] = masks[name] * living
-            weights[name] = wires.weights[name] * kept[name]
+            weights[name] = wires.weights[name] if shared else matrix(wires.weights[name]) * kept[name]
     biases = {p.name: wires.biases.get(p.name, jnp.zeros(p.size)) for p in substrate.populations}
     return Network(weights, kept, wires.gains, biases, tissue.alive)
 

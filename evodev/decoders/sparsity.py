@@ -65,6 +65,9 @@ def _per_projection(logits: Matrix, count: Array, windows: Windows, name: str) -
 class AllSynapses(Sparsity):
     """Every synapse that the wiring allows exists."""
 
+    def keeps_all(self, windows: Windows, substrate: Substrate) -> bool:
+        return True
+
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         return spec_of(())
 
@@ -122,8 +125,7 @@ class Budget(Sparsity):
             )
         return spec_of([Gene("shares", (len(substrate.grown),), scale=0.3)])
 
-    def affords(self, windows: Windows, substrate: Substrate) -> bool:
-        """Whether the budget holds every synapse that the wiring allows; then there is nothing to select."""
+    def keeps_all(self, windows: Windows, substrate: Substrate) -> bool:
         wanted = sum(
             int(windows[p.name].sum()) if p.name in windows else int(np.prod(substrate.shape(p))) for p in substrate.projections
         )
@@ -147,7 +149,7 @@ class Budget(Sparsity):
         return {p.name: granted[i] for i, p in enumerate(substrate.grown)}
 
     def select(self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key) -> dict[str, Matrix]:
-        if self.affords(windows, substrate):
+        if self.keeps_all(windows, substrate):
             return {name: _within(jnp.ones_like(x), windows, name) for name, x in wires.logits.items()}
         counts = self.counts(genes, windows, substrate)
         if self.per_neuron:

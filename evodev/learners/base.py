@@ -1,7 +1,7 @@
 """The contract of a learner: the rule by which a network changes in life."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from evodev.genome import GenomeSpec
 from evodev.network import Network, synapses
@@ -16,6 +16,9 @@ class Learner(ABC):
     ``perceive`` is for what a life cannot change: it is applied once to all inputs of a life, so that a learner which
     only writes on the read-out does not send the same input through the same network again at every probe.
     """
+
+    frozen: ClassVar[bool] = False
+    """Whether no grown synapse changes in life, only blank slates."""
 
     @abstractmethod
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:

@@ -1,7 +1,7 @@
 """A local read-out that keeps what it saw: one memory cell a sample, answering by similarity."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +45,8 @@ class Episodic(Learner):
     def __post_init__(self) -> None:
         if self.capacity < 1:
             raise ValueError(f"learner: capacity must be at least 1, given {self.capacity}")
+
+    frozen: ClassVar[bool] = True
 
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         readout_projections(substrate)

@@ -1,7 +1,7 @@
 """A local read-out: Hebbian class averages, corrected by the delta rule."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -38,6 +38,8 @@ class Hebbian(Learner):
 
     Genes: ``log_temperature``, ``log_rate``, ``adaptation`` (through a sigmoid).
     """
+
+    frozen: ClassVar[bool] = True
 
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         readout_projections(substrate)

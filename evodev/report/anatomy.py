@@ -30,7 +30,7 @@ TYPES = 10
 
 @drawn
 def matrices(substrate: Substrate, network: Network) -> Figure:
-    """Weights at birth, a panel a projection: pre down, post across, grouped by cell type; missing synapses are white."""
+    """Weights at birth, a panel a projection: pre down, post across, grouped by type; missing synapses are white."""
     columns = min(3, len(substrate.projections))
     lines = -(-len(substrate.projections) // columns)
     wide, tall, left, bottom = (WIDTH - 0.25) / columns, 2.85, 0.72, 0.5

@@ -130,15 +130,14 @@ def _end_labels(ax: Axes, x: float, ends: Mapping[str, float], pens: Mapping[str
     wanted = [float(to_axes.transform((x, np.clip(ends[n], low, high)))[1]) for n in names]
     places = spread(wanted, [h / inch for h in heights], 0.0, 1.0)
     for name, text, start, place in zip(names, texts, wanted, places, strict=True):
-        pen = pens[name]
+        pen, bold = pens[name], pens[name].width > 1.8
         ax.plot(
             [1.0, 1.012, 1.105, 1.12], [start, start, place, place], transform=ax.transAxes, clip_on=False,
-            color=pen.color, linewidth=min(pen.width, 1.8), linestyle=pen.dash if pen.width > 1.8 else "-", zorder=pen.order,
+            color=pen.color, linewidth=min(pen.width, 1.8), linestyle=pen.dash if bold else "-", zorder=pen.order,
         )  # fmt: skip
-        weight = "bold" if pen.width > 1.8 else "normal"
         ax.text(
             1.135, place, text, transform=ax.transAxes, color=pen.color, fontsize=7.6, va="center", linespacing=1.05,
-            fontweight=weight,
+            fontweight="bold" if bold else "normal",
         )  # fmt: skip
 
 
@@ -234,7 +233,7 @@ def search_curve(metrics: Sequence[Mapping[str, float]], lives: float | None = N
 
 
 def _fitness_limits(ax: Axes, low: np.ndarray, curves: Sequence[np.ndarray]) -> None:
-    """Room for means and validation; what is far below them leaves the panel, else one failure would flatten the rest."""
+    """Room for means and validation; what is far below leaves the panel, else one failure would flatten the rest."""
     values = np.concatenate([c[np.isfinite(c)] for c in curves])
     top, floor = values.max(), np.quantile(values, 0.05)
     span = max(top - floor, 1e-9)

@@ -1,6 +1,7 @@
 """The report of a run: one self-contained page, and its figures."""
 
 import base64
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,6 @@ from typing import Any
 import jax
 import jinja2
 import numpy as np
-from markupsafe import Markup
 
 from evodev.comparison import CHAMPION
 from evodev.network import Network
@@ -22,6 +22,13 @@ from evodev.types import Array
 
 WEIGHT_BITS = 32
 """Bits that a synapse's weight is counted as."""
+
+GROUPS = {
+    "baseline": "baselines",
+    "control": "controls: the champion taken apart",
+    "reference": "references: no network",
+}
+"""Headings of the table's groups where they are not the role."""
 
 
 @dataclass(frozen=True)
@@ -84,18 +91,19 @@ class Line:
 def build(data: ReportData) -> tuple[str, dict[str, bytes]]:
     """The page as HTML, and its figures as file name -> PNG bytes.
 
-    The page holds everything, figures included, and asks for nothing from anywhere. All that comes from files is escaped.
+    The page holds everything, figures included, and asks for nothing from anywhere. What comes from files is escaped.
     """
     network = grown(data)
     results, search = result_figures(data), search_figures(data)
     champion, genome = champion_figures(data, network), genome_figure(data)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     html = environment.from_string(TEMPLATE).render(
-        style=Markup(STYLE),  # ours, and not HTML: escaping would break its quotes
+        style=STYLE,
         name=data.name,
         subtitle=subtitle(data),
+        held_out=data.comparison["held_out"] if data.comparison else "",
         sections=sections(data),
-        verdict=verdict(data.comparison) if data.comparison else [NOT_COMPARED],
+        verdict=[unbroken(s) for s in verdict(data.comparison)] if data.comparison else [NOT_COMPARED],
         table=result_table(data.comparison) if data.comparison else None,
         results=results,
         search=search,
@@ -106,7 +114,7 @@ def build(data: ReportData) -> tuple[str, dict[str, bytes]]:
         genes=data.organism.genome_spec.genes,
         command=data.command,
         seeds_note=data.seeds_note,
-        manifest=flat(data.manifest),
+        manifest=flat({key: value for key, value in data.manifest.items() if key != "command"}),
         config=data.config,
     )
     return html, {p.file: p.png for p in [*results, *search, *champion, genome]}
@@ -139,20 +147,18 @@ def subtitle(data: ReportData) -> str:
     parts = [f"{spec.size:,} numbers of genome for {substrate.synapses:,} possible synapses"]
     if data.comparison:
         parts.insert(0, f"{data.comparison['task']}, {data.comparison['split']} lives")
-        parts.append(f"held out: {data.comparison['held_out']}")
     if data.metrics:
-        parts.insert(-1 if data.comparison else len(parts), f"{data.metrics[-1]['generation']:,.0f} generations")
+        parts.append(f"{data.metrics[-1]['generation']:,.0f} generations")
     return " · ".join(parts)
 
 
 def result_table(comparison: Results) -> dict[str, Any]:
-    """The table as the template wants it: heading, and rows with a class for the role and a mark where a role begins."""
+    """The table as the template wants it: heading, and rows that name their role where it begins."""
     header, body = rows(comparison)
-    arms = [comparison["arms"][name] for name in ordered(comparison)]
-    roles = [arm["role"] for arm in arms]
+    roles = [row[1] for row in body]
     lines = [
-        {"cells": cells, "note": arm["note"], "css": role, "first": role != before}
-        for cells, arm, role, before in zip(body, arms, roles, [None, *roles], strict=False)
+        {"cells": cells[:1] + cells[2:], "css": role, "first": GROUPS.get(role, role) if role != before else ""}
+        for cells, role, before in zip(body, roles, ["", *roles], strict=False)
     ]
     text = caption(comparison)
     if comparison["problem"] == "classification":
@@ -161,10 +167,11 @@ def result_table(comparison: Results) -> dict[str, Any]:
             "is censored: it counts as its whole length"
         )
     text += (
-        ". Jumpstart: how far the loss at birth is below that of knowing nothing. Slope: fall of the loss a doubling of "
-        "samples, the start subtracted."
+        ". Jumpstart: how far the loss at birth is below that of knowing nothing. Slope: fall of the loss a doubling "
+        "of samples, the start subtracted."
     )
-    return {"header": header, "rows": lines, "caption": text}
+    notes = [(name, comparison["arms"][name]["note"]) for name in ordered(comparison)]
+    return {"header": header[:1] + header[2:], "rows": lines, "caption": text, "notes": notes}
 
 
 def result_figures(data: ReportData) -> list[Picture]:
@@ -175,10 +182,11 @@ def result_figures(data: ReportData) -> list[Picture]:
     bands = f"Bands: {comparison['intervals']}."
     curves = (
         f"Evolved arms in blue are in every panel; baselines orange, references grey, controls purple. {bands} Dotted: "
-        f"guessing. The axis starts at birth and is logarithmic from there, a tick a probe. What is far above champion, "
+        "guessing. The axis starts at birth and is logarithmic from there, a tick a probe. What is far above champion, "
         "best baseline and guessing is cut off."
     )
-    scores = "Every arm, the best first; circles evolved, squares baselines, diamonds controls. Shaded: the champion's interval."
+    scores = "Every arm, the best first: circles evolved, squares baselines, diamonds controls. "
+    scores += f"Lines, and the champion's shade: {comparison['intervals']}."
     return [
         Picture("learning_curves.png", figures.learning_curves(comparison), "Learning within a life", curves),
         Picture("aulc.png", figures.forest(comparison), "Mean loss over a life", scores),
@@ -191,8 +199,8 @@ def search_figures(data: ReportData) -> list[Picture]:
         return []
     lives = data.comparison["ledger"]["outer_lifetimes"] if data.comparison else None
     text = (
-        "Train fitness is on fresh lives in every generation, so that it is noisy across generations; validation is always "
-        "on the same lives. The star is where the champion was found. Train fitness far below the rest is cut off."
+        "Train fitness is on fresh lives in every generation, and noisy for that; validation is always on the same "
+        "lives. The star is where the champion was found. Train fitness far below the rest is cut off."
     )
     failed = data.metrics[-1].get("failed", 0.0)
     text += f" In the last generation {failed:.1%} of train lives diverged." if failed else ""
@@ -208,15 +216,15 @@ def champion_figures(data: ReportData, network: Network) -> list[Picture]:
             "network.png",
             figures.drawn_network(substrate, network),
             "The network at birth",
-            f"At most {figures.LINES} synapses are drawn, shared equally among the grown projections, each neuron's strongest "
-            f"input first. Red excites, blue inhibits; strength is opacity. Grey bands are blank slates.{one}",
+            f"At most {figures.LINES} synapses are drawn, shared equally among the grown projections, each neuron's "
+            f"strongest input first. Red excites, blue inhibits; strength is opacity. Grey: blank slates.{one}",
         ),
         Picture(
             "matrices.png",
             figures.matrices(substrate, network),
             "Weights at birth",
-            "Rows send, columns receive; neurons grouped by type (t0, t1, …), by position within a type. White: no synapse. "
-            "Colours saturate at the largest half percent.",
+            "Rows send, columns receive; neurons grouped by type (t0, t1, …), by position within a type. White: no "
+            "synapse. Colours saturate at the largest half percent.",
         ),
     ]
     for i, projection in enumerate(p for p in substrate.projections if figures.has_fields(substrate, p)):
@@ -227,7 +235,8 @@ def champion_figures(data: ReportData, network: Network) -> list[Picture]:
                 f"receptive_fields_{i + 1}.png",
                 figures.receptive_fields(substrate, network, projection),
                 f"Receptive fields, {projection.name}",
-                f"Incoming weights laid out on the sending grid; {rows_are}. The cross is the neuron's own place. White: no synapse.",
+                f"Incoming weights laid out on the sending grid; {rows_are}. The cross is the neuron's own place. "
+                "White: no synapse.",
             )
         )
     return out
@@ -283,7 +292,7 @@ def _break_even(comparison: Results) -> Line:
 
 
 def compactness(organism: Organism, network: Network) -> list[Line]:
-    """The genome's size beside that of the weights it describes; blank slates do not count, for no gene describes them."""
+    """The genome's size beside that of the weights it describes; blank slates, which no gene shapes, do not count."""
     spec, substrate = organism.genome_spec, organism.substrate
     synapses = sum(int(np.asarray(network.masks[p.name]).sum()) for p in substrate.grown)
     learner = sum(g.size for g in spec.genes if g.name.startswith("learner/"))
@@ -301,6 +310,11 @@ def compactness(organism: Organism, network: Network) -> list[Line]:
     factor = bits / spec.bits
     note = "below 1: the genome is larger than what it describes" if factor < 1 else "bits of weights a bit of genome"
     return [*out, Line("compression", f"{factor:,.1f}×" if factor >= 1 else f"{factor:.2f}×", note, warn=factor < 1)]
+
+
+def unbroken(text: str) -> str:
+    """Text in which a number stays on one line with its interval."""
+    return re.sub(r"(\S) \[([^][]*), ([^][]*)\]", "\\1\N{NO-BREAK SPACE}[\\2,\N{NO-BREAK SPACE}\\3]", text)
 
 
 def duration(seconds: float) -> str:

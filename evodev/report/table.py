@@ -142,7 +142,9 @@ def _accuracy(arm: Entry, probe: int) -> str:
 
 
 def _thresholds(comparison: Results) -> list[Column]:
-    names = {n: None for arm in comparison["arms"].values() for n in arm["scores"].get("samples_to", {})}
+    """Samples to a score, for each score that some life of some arm reached."""
+    found = [arm["scores"].get("samples_to", {}) for arm in comparison["arms"].values()]
+    names = {n: None for scores in found for n, score in scores.items() if score["censored"] < 1}
     return [Column(f"{comparison['unit']} to {n}", lambda name, arm, n=n: _samples_to(arm, n)) for n in names]
 
 

@@ -1,39 +1,39 @@
-"""The page's template: jinja2, autoescaped, no script, nothing fetched."""
+"""The page's template: jinja2, autoescaped (but for our own style sheet), no script, nothing fetched."""
 
 STYLE = """
 :root { color-scheme: light; --ink: #22262b; --faint: #5b6470; --line: #dfe3e8; --blue: #08519c; --warn: #8a3b00; }
 * { box-sizing: border-box; }
-body { margin: 0; background: #fff; color: var(--ink); font: 15px/1.55 system-ui, "DejaVu Sans", "Segoe UI", sans-serif; }
-main { max-width: 1180px; margin: 0 auto; padding: 28px 32px 64px; }
+body { margin: 0; background: #fff; color: var(--ink); font: 15px/1.55 system-ui, "DejaVu Sans", sans-serif; }
+main { max-width: 1240px; margin: 0 auto; padding: 28px 32px 64px; }
 header p, .faint, figcaption, caption { color: var(--faint); }
+header p { margin: 0; }
 h1 { font-size: 27px; line-height: 1.2; margin: 0 0 4px; overflow-wrap: anywhere; }
 h2 { font-size: 19px; margin: 46px 0 10px; padding-top: 14px; border-top: 2px solid var(--ink); }
 h3 { font-size: 15px; margin: 26px 0 6px; }
 nav { margin: 10px 0 0; font-size: 13.5px; }
 nav a { color: var(--blue); margin-right: 14px; text-decoration: none; }
 .verdict { margin: 22px 0 0; padding: 16px 20px; background: #f3f6fa; border-left: 5px solid var(--blue); }
-.verdict p { margin: 0; max-width: 92ch; }
+.verdict p { margin: 0; max-width: 112ch; }
 .verdict p:first-child { font-size: 18px; font-weight: 600; line-height: 1.4; margin-bottom: 8px; }
 .verdict p + p { margin-top: 4px; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 12.5px; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums; }
 caption { caption-side: bottom; text-align: left; padding-top: 8px; font-size: 13px; max-width: 110ch; }
-th, td { padding: 5px 9px; text-align: right; vertical-align: top; border-bottom: 1px solid var(--line); }
+th, td { padding: 4px 6px; text-align: right; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; vertical-align: bottom; border-bottom: 1.5px solid var(--ink); }
 th:first-child, td:first-child, .left td, .left th { text-align: left; }
-td small { display: block; color: var(--faint); font-size: 11px; white-space: nowrap; }
-td.note small { white-space: normal; max-width: 260px; }
-tr.first td { border-top: 1.5px solid #9aa1ab; }
+td small { display: block; color: var(--faint); font-size: 10.5px; white-space: nowrap; }
+td.arm { min-width: 150px; }
+tr.role td { padding-top: 14px; border-bottom-color: #9aa1ab; color: var(--faint); font-weight: 600; }
 tr.evolved td { background: #f3f6fa; }
 tr.evolved td:first-child { font-weight: 700; color: var(--blue); }
-tr.evolved small, tr.baseline small { font-weight: 400; }
 figure { margin: 22px 0 30px; }
 figure img { display: block; width: 100%; height: auto; }
 figcaption { font-size: 13.5px; max-width: 105ch; margin-top: 6px; }
 figcaption b { color: var(--ink); }
 .warn { color: var(--warn); font-weight: 600; }
-.pair { display: flex; flex-wrap: wrap; gap: 12px 56px; }
-.pair > div { flex: 1 1 440px; }
+.pair { display: flex; flex-wrap: wrap; gap: 12px 44px; }
+.pair > div { flex: 1 1 320px; }
 code, pre { font: 12.5px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 pre { background: #f6f7f9; padding: 12px 16px; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
 summary { cursor: pointer; color: var(--blue); }
@@ -47,13 +47,14 @@ TEMPLATE = """<!doctype html>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ name }} – evodev report</title>
-<style>{{ style }}</style>
+<style>{{ style|safe }}</style>
 </head>
 <body>
 <main>
 {%- macro picture(figure) %}
 <figure>
-<img src="data:image/png;base64,{{ figure.base64 }}" width="{{ figure.size[0] }}" height="{{ figure.size[1] }}" alt="{{ figure.title }}">
+<img width="{{ figure.size[0] }}" height="{{ figure.size[1] }}" alt="{{ figure.title }}"
+ src="data:image/png;base64,{{ figure.base64 }}">
 <figcaption><b>{{ figure.title }}.</b> {{ figure.caption }}</figcaption>
 </figure>
 {%- endmacro %}
@@ -67,7 +68,8 @@ TEMPLATE = """<!doctype html>
 {%- endmacro %}
 <header>
 <h1>{{ name }}</h1>
-<p style="margin: 0">{{ subtitle }}</p>
+<p>{{ subtitle }}</p>
+{% if held_out %}<p>Held out – {{ held_out }}</p>{% endif %}
 <nav>{% for id, title in sections %}<a href="#{{ id }}">{{ title }}</a>{% endfor %}</nav>
 </header>
 
@@ -80,9 +82,12 @@ TEMPLATE = """<!doctype html>
 <caption>{{ table.caption }}</caption>
 <tr>{% for title in table.header %}<th>{{ title }}</th>{% endfor %}</tr>
 {%- for row in table.rows %}
-<tr class="{{ row.css }}{% if row.first %} first{% endif %}">
+{%- if row.first %}
+<tr class="role"><td colspan="{{ table.header|length }}">{{ row.first }}</td></tr>
+{%- endif %}
+<tr class="{{ row.css }}">
 {%- for cell in row.cells %}
-{%- if loop.first %}<td class="note">{{ cell }}{% if row.note %}<small>{{ row.note }}</small>{% endif %}</td>
+{%- if loop.first %}<td class="arm">{{ cell }}</td>
 {%- else %}
 {%- set parts = cell.split(' [', 1) %}<td>{{ parts[0] }}
 {%- if parts|length > 1 %}<small>[{{ parts[1].split(', ', 2)[:2]|join(', ') }}</small>
@@ -93,6 +98,13 @@ TEMPLATE = """<!doctype html>
 {%- endfor %}
 </table>
 </div>
+<details><summary>how each arm came about</summary>
+<table class="left">
+{%- for name, note in table.notes %}
+<tr><td>{{ name }}</td><td>{{ note }}</td></tr>
+{%- endfor %}
+</table>
+</details>
 {% for figure in results %}{{ picture(figure) }}{% endfor %}
 {% endif %}
 
@@ -108,7 +120,7 @@ TEMPLATE = """<!doctype html>
 <div class="pair">
 {% if ledgers %}
 <div><h3>The search</h3>{{ pairs(ledgers[0]) }}</div>
-<div><h3>The baselines, and when the search has paid</h3>{{ pairs(ledgers[1]) }}</div>
+<div><h3>Baselines and break-even</h3>{{ pairs(ledgers[1]) }}</div>
 {% endif %}
 <div><h3>Compactness</h3>{{ pairs(compactness) }}</div>
 </div>

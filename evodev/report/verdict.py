@@ -1,7 +1,5 @@
 """What the numbers say, in plain sentences: who wins, by how much, and how far that can be trusted."""
 
-from collections.abc import Sequence
-
 from evodev.comparison import CHAMPION
 from evodev.report.table import Entry, Results, aulc, decimals, interval, ordered
 
@@ -28,18 +26,18 @@ def overlap(one: Entry, other: Entry) -> bool:
     return max(a["lo"], b["lo"]) <= min(a["hi"], b["hi"])
 
 
-def _numbers(arms: Sequence[Entry]) -> list[str]:
-    """AULC of each with its interval, to equally many decimals."""
-    scores = [arm["scores"]["aulc"] for arm in arms]
-    return [interval(score, decimals(scores)) for score in scores]
+def _number(comparison: Results, arm: Entry) -> str:
+    """An arm's AULC with its interval, to as many decimals as in the table."""
+    scores = [a["scores"]["aulc"] for a in comparison["arms"].values() if "aulc" in a["scores"]]
+    return interval(arm["scores"]["aulc"], decimals(scores))
 
 
 def _against_baselines(comparison: Results, champion: Entry) -> str:
     name = best(comparison, "baseline")
     if name is None:
-        return f"The evolved champion's AULC is {_numbers([champion])[0]}; there is no baseline to compare it with."
+        return f"The evolved champion's AULC is {_number(comparison, champion)}; there is no baseline to compare it with."
     rival = comparison["arms"][name]
-    own, others = _numbers([champion, rival])
+    own, others = _number(comparison, champion), _number(comparison, rival)
     wins, open_ = aulc(champion) < aulc(rival), overlap(champion, rival)
     numbers = f"AULC {own} against {others} for {name}, the best baseline (lower is better)"
     if wins and not open_:
@@ -56,7 +54,7 @@ def _against_controls(comparison: Results, champion: Entry) -> str:
     if name is None:
         return ""
     control = comparison["arms"][name]
-    own, others = _numbers([champion, control])
+    own, others = _number(comparison, champion), _number(comparison, control)
     numbers = f"{others} against the champion's {own}"
     if overlap(champion, control):
         return (
@@ -73,15 +71,16 @@ def _accuracy(comparison: Results, champion: Entry) -> str:
     if CHAMPION not in curves:
         return ""
     last = {n: {"value": c["mean"][-1], "lo": c["lo"][-1], "hi": c["hi"][-1]} for n, c in curves.items()}
-    text = (
-        f"At the end of a life ({comparison['samples'][-1]} {comparison['unit']}) its accuracy is {interval(last[CHAMPION], 2)}"
-    )
+    when = f"At the end of a life ({comparison['samples'][-1]} {comparison['unit']})"
+    text = f"{when} its accuracy is {interval(last[CHAMPION], 2)}"
     text += f"; chance is {comparison['chance']:.2f}" if comparison["chance"] is not None else ""
-    other = max((n for n in last if comparison["arms"][n]["role"] != "evolved"), key=lambda n: last[n]["value"], default=None)
-    if other is None:
+    others = [n for n in last if comparison["arms"][n]["role"] != "evolved"]
+    if not others:
         return text + "."
-    more = "more" if last[other]["value"] > last[CHAMPION]["value"] else "the most of all others"
-    return f"{text}; {other} reaches {interval(last[other], 2)}, {more}."
+    other = max(others, key=lambda n: last[n]["value"])
+    if last[other]["value"] > last[CHAMPION]["value"]:
+        return f"{text}. It is not the most accurate then: {other} has {interval(last[other], 2)}."
+    return f"{text}. The most accurate of the others is {other} with {interval(last[other], 2)}."
 
 
 def _failures(champion: Entry) -> str:
@@ -91,5 +90,5 @@ def _failures(champion: Entry) -> str:
 def _trust(comparison: Results) -> str:
     text = f"Intervals: {comparison['intervals']}."
     if "one search" in comparison["intervals"]:
-        text += " They say how sure the numbers of this one champion are, not whether another search would find one as good."
+        text += " They say how sure the numbers of this one champion are, not whether another search would do as well."
     return text

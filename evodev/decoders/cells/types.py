@@ -22,4 +22,4 @@ class CellTypes(Cells):
 
     def express(self, genes: Genes, substrate: Substrate, *, key: Key) -> Tissue:
         states = {p.name: jnp.tile(jnp.eye(p.types), (p.size // p.types, 1)) for p in substrate.populations}
-        return Tissue(states, all_alive(substrate))
+        return Tissue(states, all_alive(substrate), by_type=True)

@@ -9,7 +9,8 @@ import numpy as np
 
 from evodev.decoders.base import Tissue, Wires, Wiring, biased
 from evodev.genome import Gene, GenomeSpec, spec_of
-from evodev.substrate import Projection, Substrate
+from evodev.network import KernelWeights, PoolWeights, Weights, matrix
+from evodev.substrate import Population, Projection, Substrate
 from evodev.types import Array, Genes, Key
 
 Form = Literal["kernel", "pool"]
@@ -135,26 +136,34 @@ class RelativePosition(Wiring):
             shape = _pool if r.form == "pool" else _kernel
             weights[r.projection.name] = shape(genes, tissue, substrate, r)
         biases = {name: tissue.states[name] @ genes[f"{name}/bias"] for name in biased(substrate)}
-        logits = {name: jnp.abs(w) for name, w in weights.items()}
+        logits = {name: jnp.abs(matrix(w)) for name, w in weights.items()}
         return Wires(logits, weights, {}, biases)
 
 
-def _kernel(genes: Genes, tissue: Tissue, substrate: Substrate, reach: Reach) -> Array:
+def _local(tissue: Tissue, population: Population) -> Array:
+    """States by position and type, (positions, types, genes)."""
+    return tissue.states[population.name].reshape(len(population.positions), population.types, -1)
+
+
+def _kernel(genes: Genes, tissue: Tissue, substrate: Substrate, reach: Reach) -> Weights:
     p = reach.projection
     pre, post = substrate.population(p.pre), substrate.population(p.post)
-    s = tissue.states[p.pre].reshape(len(pre.positions), pre.types, -1)
-    t = tissue.states[p.post].reshape(len(post.positions), post.types, -1)
-    w = jnp.einsum("ija,ikn,nma,jlm->ikjl", cosines(substrate, reach), s, genes[f"{p.name}/kernels"], t)
+    s, t, kernels = _local(tissue, pre), _local(tissue, post), genes[f"{p.name}/kernels"]
+    if tissue.by_type:
+        shared = jnp.einsum("an,nmc,bm->abc", s[0], kernels, t[0])
+        return KernelWeights(jnp.asarray(cosines(substrate, reach)), shared)
+    w = jnp.einsum("pqc,pan,nmc,qbm->paqb", cosines(substrate, reach), s, kernels, t)
     return w.reshape(pre.size, post.size)
 
 
-def _pool(genes: Genes, tissue: Tissue, substrate: Substrate, reach: Reach) -> Array:
+def _pool(genes: Genes, tissue: Tissue, substrate: Substrate, reach: Reach) -> Weights:
     p = reach.projection
-    squared = (offsets(substrate, p) ** 2).sum(-1)
-    distance = np.kron(squared, np.ones((substrate.population(p.pre).types, substrate.population(p.post).types)))
-    state = tissue.states[p.post]
+    state = _local(tissue, substrate.population(p.post))
     # clipped so that no genome makes a width of zero
     width = jnp.exp(jnp.clip(state @ genes[f"{p.name}/log_widths"], -4.0, 4.0))
-    near = jnp.exp(-jnp.asarray(distance, jnp.float32) / (2 * width**2)) * window(substrate, reach)
     strength = jnp.exp(jnp.clip(state @ genes[f"{p.name}/log_strengths"], -4.0, 4.0))
-    return near / (near.sum(0) + 1e-6) * strength
+    squared = (offsets(substrate, p) ** 2).sum(-1)
+    inside = (np.abs(offsets(substrate, p)) <= reach.radius + 1e-6).all(-1)
+    near = jnp.exp(-squared[..., None] / (2 * width[None] ** 2)) * inside[..., None]
+    pooled = PoolWeights(near / (near.sum(0) + 1e-6) * strength)
+    return pooled if tissue.by_type else pooled.dense()

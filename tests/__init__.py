@@ -1,0 +1,1 @@
+"""The test suite: mirrors ``evodev/``; contract tests cover every entry of every registry."""

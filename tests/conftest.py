@@ -1,0 +1,27 @@
+"""Set up before evodev is imported: checked annotations, four devices, and programs that compile fast."""
+
+import os
+import tempfile
+
+# nothing here is timed: quick compilation matters, quick programs do not; set XLA_FLAGS to test with other code
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+os.environ.setdefault("EVODEV_CACHE", tempfile.mkdtemp(prefix="evodev-cache-"))
+
+import jax
+import jaxtyping
+import pytest
+from hypothesis import settings
+
+import tests.typecheck  # noqa: F401 - found by name below
+
+jaxtyping.install_import_hook("evodev", "tests.typecheck.checked")
+jax.config.update("jax_num_cpu_devices", 4)
+jax.config.update("jax_disable_most_optimizations", True)
+
+settings.register_profile("evodev", deadline=None, max_examples=30, derandomize=True)
+settings.load_profile("evodev")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.option.markexpr:
+        config.option.markexpr = "not slow"

@@ -1,0 +1,338 @@
+"""The report: honest words, one table, figures of whatever a comparison holds, a page that is safe to open."""
+
+import copy
+import io
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from evodev.decoders import DECODERS
+from evodev.genome import Gene, spec_of
+from evodev.learners import Gradient
+from evodev.network import Network
+from evodev.organism import Organism
+from evodev.report import ReportData, build, console_table, figures, rows
+from evodev.report.geometry import strongest
+from evodev.report.page import compactness, grown, ledgers
+from evodev.report.style import DPI, WIDTH, spread
+from evodev.report.table import decimals, interval, number
+from evodev.report.verdict import verdict
+from evodev.substrate import Population, Projection, Substrate, recurrent
+
+SAMPLES = [0, 1, 2, 5, 10]
+EVIL = "<script>alert(1)</script><img src=https://evil.example/x.png onerror=alert(2)> $\\frac{ [bold]"
+
+
+def _around(value: float, half: float) -> dict[str, float]:
+    return {"value": value, "lo": value - half, "hi": value + half}
+
+
+def _curve(start: float, end: float) -> dict[str, list[float]]:
+    mean = np.linspace(start, end, len(SAMPLES))
+    return {"mean": mean.tolist(), "lo": (mean - 0.02).tolist(), "hi": (mean + 0.02).tolist()}
+
+
+def _arm(role: str, aulc: float | None, *, half: float = 0.02, accuracy: float = 0.5) -> dict[str, Any]:
+    """An entry as ``measure`` writes it; no AULC makes it an arm without a loss."""
+    reached = {"0.5": {**_around(4.0, 1.0), "censored": 0.25}, "0.9": {**_around(10.0, 0.0), "censored": 1.0}}
+    arm: dict[str, Any] = {
+        "role": role, "synapses": 1234 if aulc else 0, "density": 0.2, "genome_size": 40 if role == "evolved" else None,
+        "tuning_lives": 480 if role == "baseline" else 0, "failed": 0.0, "note": "a note",
+        "curves": {"accuracy": _curve(0.2, accuracy)}, "scores": {"synops_per_sample": 10.0, "samples_to": reached},
+    }  # fmt: skip
+    if aulc is not None:
+        arm["curves"]["loss"] = _curve(1.6, aulc)
+        arm["scores"] |= {
+            "aulc": _around(aulc, half),
+            "jumpstart": _around(0.0, 0.0),
+            "slope_aligned": _around(0.1, 0.01),
+        }
+    return arm
+
+
+def _comparison(**aulc: float) -> dict[str, Any]:
+    """A comparison; ``champion``, ``backprop`` and ``control`` may be given an AULC."""
+    arms = {
+        "nearest": _arm("reference", None, accuracy=0.9),
+        "shuffled": _arm("control", aulc.get("control", 1.4)),
+        "slow backprop": _arm("baseline", 1.5),
+        "backprop": _arm("baseline", aulc.get("backprop", 1.2)),
+        "evolved centroid": _arm("evolved", 1.05),
+        "evolved champion": _arm("evolved", aulc.get("champion", 1.0)),
+    }
+    return {
+        "schema_version": 1, "task": "Toy", "split": "test", "unit": "samples", "problem": "classification",
+        "intervals": "95% bootstrap over 32 lives of one search", "samples": SAMPLES, "samples_per_step": 5,
+        "chance": 0.2, "ignorant_loss": 1.609, "held_out": "classes", "arms": arms,
+        "ledger": {
+            "outer_lifetimes": 1000, "outer_samples": 50_000, "baseline_tuning_lifetimes": 960,
+            "break_even_lives": 123.4, "best_baseline": "backprop", "samples_saved_per_life": 20.0,
+        },
+        "comparison": {"lives": 32},
+    }  # fmt: skip
+
+
+def _regression() -> dict[str, Any]:
+    out = _comparison()
+    out |= {"problem": "regression", "chance": None, "ignorant_loss": 4.2}
+    del out["arms"]["nearest"]
+    for arm in out["arms"].values():
+        del arm["curves"]["accuracy"], arm["scores"]["samples_to"]
+    out["arms"]["slow backprop"] = {**out["arms"]["slow backprop"], "failed": 0.5}
+    out["arms"]["slow backprop"]["curves"]["loss"] = {k: [100.0] * len(SAMPLES) for k in ("mean", "lo", "hi")}
+    return out
+
+
+def _organism() -> Organism:
+    substrate = Substrate(
+        (
+            Population("input", (5, 4), activation="linear"),
+            Population("maps", (3, 3), 2),
+            Population("memory", (6,), activation="tanh"),
+            Population("output", (3,), activation="linear"),
+        ),
+        (
+            Projection("input", "maps"),
+            Projection("maps", "memory"),
+            Projection("memory", "memory"),
+            Projection("memory", "maps"),
+            Projection("input", "memory"),
+            Projection("memory", "output", blank=True),
+        ),
+        ticks=2,
+    )
+    return Organism(substrate, DECODERS["direct"], Gradient())
+
+
+def _metrics(generations: int = 4) -> list[dict[str, float]]:
+    records = [
+        {"generation": float(g + 1), "fitness_min": -100.0, "fitness_mean": -1.5, "fitness_max": -1.0, "failed": 0.1}
+        for g in range(generations)
+    ]
+    scores = {"validation_centroid": -1.3, "validation_best": -1.2, "validation_champion": -1.2}
+    return [r | scores if i % 2 else r for i, r in enumerate(records)]
+
+
+def _data(comparison: dict[str, Any] | None, **changes: Any) -> ReportData:
+    organism = _organism()
+    draw = np.random.default_rng(0).normal(size=(3, organism.genome_spec.size)).astype(np.float32)
+    genomes = dict(zip(("champion", "centroid", "initial"), draw, strict=True))
+    fields: dict[str, Any] = {
+        "name": "a run", "command": "evodev search", "comparison": comparison, "metrics": _metrics(),
+        "manifest": {"device": "cpu", "packages": {"jax": "0.10"}}, "config": "seed: 0\n", "organism": organism,
+        "genomes": genomes,
+    }  # fmt: skip
+    return ReportData(**(fields | changes))
+
+
+def _full(substrate: Substrate) -> Network:
+    """Every synapse there, weights at random."""
+    draw = np.random.default_rng(0)
+    weights: dict[str, Any] = {p.name: draw.normal(size=substrate.shape(p)) for p in substrate.projections}
+    ones: dict[str, Any] = {name: np.ones_like(w) for name, w in weights.items()}
+    alive: dict[str, Any] = {p.name: np.ones(p.size) for p in substrate.populations}
+    return Network(weights, ones, ones, {name: np.zeros_like(a) for name, a in alive.items()}, alive)
+
+
+@pytest.fixture(scope="module")
+def hostile() -> tuple[str, dict[str, bytes]]:
+    """A page whose every text comes from somebody who means harm."""
+    comparison = _comparison()
+    comparison["arms"][EVIL] = {**_arm("baseline", 0.5), "note": EVIL}
+    comparison |= {"task": EVIL, "unit": EVIL, "held_out": EVIL}
+    comparison["ledger"]["best_baseline"] = EVIL
+    return build(_data(comparison, name=EVIL, command=EVIL, config=EVIL, manifest={EVIL: EVIL}, seeds_note=EVIL))
+
+
+def test_what_comes_from_files_is_escaped(hostile: tuple[str, dict[str, bytes]]) -> None:
+    page, _ = hostile
+    assert "<script" not in page
+    assert "<img src=https" not in page
+    assert page.count("&lt;script&gt;") > 8
+
+
+def test_page_fetches_nothing(hostile: tuple[str, dict[str, bytes]]) -> None:
+    page, images = hostile
+    sources = re.findall(r"<[^>]*?\b(?:src|href|srcset|action)\s*=\s*[\"']?([^\"'\s>]+)", page)
+    assert sum(s.startswith("data:image/png;base64,") for s in sources) == len(images)
+    assert all(s.startswith(("data:image/png;base64,", "#")) for s in sources)
+    assert not re.search(r"url\(|@import|<link|<iframe", page)
+    assert "default-src 'none'" in page
+
+
+def test_figures_are_pngs_of_the_reports_width(hostile: tuple[str, dict[str, bytes]]) -> None:
+    page, images = hostile
+    assert {"learning_curves.png", "aulc.png", "search.png", "network.png", "matrices.png", "genome.png"} <= set(images)
+    assert "receptive_fields_1.png" in images
+    for name, data in images.items():
+        image = Image.open(io.BytesIO(data))
+        image.load()
+        assert image.format == "PNG"
+        assert image.width == round(WIDTH * DPI), name
+        assert 150 < image.height < 3000, name
+        assert f'width="{image.width}" height="{image.height}"' in page
+        assert np.asarray(image.convert("L")).std() > 2, f"{name} is blank"
+
+
+def test_regression_has_losses_only() -> None:
+    comparison = _regression()
+    header, _ = rows(comparison)
+    assert not any("accuracy" in title or " to " in title for title in header)
+    assert "failed lives" in header
+    page, images = build(_data(comparison))
+    assert "learning_curves.png" in images
+    assert "accuracy" not in page
+
+
+def test_without_comparison_and_metrics_the_champion_is_still_shown() -> None:
+    page, images = build(_data(None, metrics=[]))
+    assert "evodev compare" in page
+    assert not {"learning_curves.png", "aulc.png", "search.png"} & set(images)
+    assert "network.png" in images
+
+
+@pytest.mark.parametrize(
+    ("champion", "backprop", "expected"),
+    [(1.0, 1.2, "wins"), (1.0, 1.03, "ahead, but not clearly"), (1.03, 1.0, "does not win"), (1.3, 1.0, "loses")],
+)
+def test_verdict_says_who_wins(champion: float, backprop: float, expected: str) -> None:
+    headline = verdict(_comparison(champion=champion, backprop=backprop))[0]
+    assert headline.startswith(f"The evolved champion {expected}") or f"is {expected}" in headline
+    assert f"{champion:.2f} [{champion - 0.02:.2f}, {champion + 0.02:.2f}]" in headline
+    assert f"{backprop:.2f} [{backprop - 0.02:.2f}, {backprop + 0.02:.2f}] for backprop" in headline
+    assert ("do not overlap" in headline) == (abs(champion - backprop) > 0.1)
+
+
+def test_verdict_is_honest_about_controls_references_and_intervals() -> None:
+    text = " ".join(verdict(_comparison(champion=1.0, control=1.02)))
+    assert "does not show that what it takes away matters" in text
+    assert "not the most accurate then: nearest" in text
+    assert "not whether another search would do as well" in text
+    assert "A control does better" in " ".join(verdict(_comparison(champion=1.0, control=0.5)))
+    seeds = _comparison() | {"intervals": "95% bootstrap over 5 searches (outer seeds)"}
+    assert "another search" not in " ".join(verdict(seeds))
+
+
+def test_verdict_without_rivals() -> None:
+    comparison = _comparison()
+    comparison["arms"] = {"evolved champion": comparison["arms"]["evolved champion"]}
+    assert "no baseline" in verdict(comparison)[0]
+    comparison["arms"] = {}
+    assert "no evolved champion" in verdict(comparison)[0]
+
+
+def test_table_is_grouped_by_role_and_sorted_by_aulc() -> None:
+    header, body = rows(_comparison())
+    names = [row[0] for row in body]
+    assert names == ["evolved champion", "evolved centroid", "backprop", "slow backprop", "shuffled", "nearest"]
+    assert all(len(row) == len(header) for row in body)
+    champion = dict(zip(header, body[0], strict=True))
+    assert champion["AULC"] == "1.00 [0.98, 1.02]"
+    assert champion["samples to 0.5"] == "4.0 [3.0, 5.0], 25% censored"
+    assert "samples to 0.9" not in header, "no life of any arm got there"
+    assert champion["tuning lives"] == "1,000 (search)"
+    nearest = dict(zip(header, body[-1], strict=True))
+    assert nearest["AULC"] == nearest["synapses"] == nearest["numbers evolved"] == "–"
+
+
+def test_terminal_and_page_show_the_same_numbers() -> None:
+    comparison = _comparison()
+    comparison["arms"]["[red]odd[/red] [/]"] = _arm("baseline", 1.31)
+    console = Console(width=150, record=True, file=io.StringIO())
+    console.print(console_table(comparison))
+    text = console.export_text()
+    header, body = rows(comparison)
+    assert "[red]odd[/red] [/]" in text
+    for row in body:
+        assert row[0] in text
+        assert row[header.index("AULC")] in text
+
+
+def test_numbers_are_written_as_finely_as_they_are_known() -> None:
+    assert interval(_around(0.58, 0.03)) == "0.58 [0.55, 0.61]"
+    assert interval(_around(97.0, 2.0)) == "97.0 [95.0, 99.0]"
+    assert decimals([]) == 2
+    assert decimals([_around(1.0, 1e-9)]) == 2, "a point has no width to show"
+    assert decimals([_around(1.0, 1e-5)]) == 4
+    assert number(-0.0001, 2) == "0.00"
+
+
+def test_ledgers_and_compactness_flag_what_does_not_pay() -> None:
+    comparison = _comparison()
+    (*_, paid) = ledgers(_data(comparison))[1]
+    assert (paid.value, paid.warn) == ("123", False)
+    losing = copy.deepcopy(comparison)
+    losing["arms"]["evolved champion"]["scores"]["aulc"] = _around(1.4, 0.02)
+    assert ledgers(_data(losing))[1][-1].warn
+    losing["ledger"] |= {"break_even_lives": None, "samples_saved_per_life": None}
+    assert ledgers(_data(losing))[1][-1].value == "never"
+
+    organism = _organism()
+    network = grown(_data(None))
+    factor = compactness(organism, network)[-1]
+    synapses = sum(int(network.masks[p.name].sum()) for p in organism.substrate.grown)
+    assert float(factor.value.rstrip("×")) == pytest.approx(32 * synapses / organism.genome_spec.bits, abs=0.01)
+    assert factor.warn
+
+
+def test_figures_are_the_same_for_the_same_numbers() -> None:
+    comparison = _comparison()
+    assert figures.forest(comparison) == figures.forest(comparison)
+
+
+@pytest.mark.parametrize("generations", [1, 2])
+def test_search_curve_of_a_short_search(generations: int) -> None:
+    assert Image.open(io.BytesIO(figures.search_curve(_metrics(generations), 64.0))).width == round(WIDTH * DPI)
+
+
+def test_curves_of_a_comparison_with_few_arms_and_one_probe() -> None:
+    comparison = _comparison()
+    arm = comparison["arms"]["evolved champion"]
+    arm["curves"] = {k: {m: v[:2] for m, v in c.items()} for k, c in arm["curves"].items()}
+    comparison |= {"samples": [0, 10], "arms": {"evolved champion": arm}}
+    assert figures.learning_curves(comparison)
+    assert figures.forest(comparison)
+    assert rows(comparison)[1]
+
+
+def test_networks_that_are_empty_or_half_dead_are_drawn() -> None:
+    substrate = recurrent(1, 5, 1)
+    network = _full(substrate)
+    nothing: dict[str, Any] = {name: np.zeros_like(mask) for name, mask in network.masks.items()}
+    half_dead: dict[str, Any] = network.alive | {"hidden": np.array([1, 0, 0, 1, 0.0])}
+    empty = replace(network, masks=nothing, weights=nothing, alive=half_dead)
+    assert figures.drawn_network(substrate, network) != figures.drawn_network(substrate, empty)
+    assert figures.matrices(substrate, empty)
+
+
+def test_strongest_synapses_start_with_one_for_each_neuron() -> None:
+    weights = np.array([[5.0, 0.1], [4.0, -0.2], [3.0, 9.0]])
+    mask = np.array([[1, 1], [1, 1], [1, 0]]) > 0
+    assert strongest(weights, mask, 2).tolist() == [[0, 0], [1, 1]], (
+        "the largest of each neuron, a missing one not counted"
+    )
+    assert strongest(weights, mask, 3).tolist()[-1] == [1, 0]
+    assert len(strongest(weights, mask, 99)) == 5
+
+
+def test_labels_do_not_overlap_and_keep_their_order() -> None:
+    wanted, heights = [0.5, 0.5, 0.52, 0.99, 0.0], [0.1] * 5
+    place = spread(wanted, heights, 0.0, 1.0)
+    order = np.argsort(wanted, kind="stable")
+    assert np.all(np.diff(place[order]) > 0.1 - 1e-9)
+    assert place.min() >= 0.05 - 1e-9
+    assert place.max() <= 0.95 + 1e-9
+    assert spread([0.2, 0.8], [0.1, 0.1], 0.0, 1.0).tolist() == pytest.approx([0.2, 0.8])
+
+
+def test_a_genome_of_many_genes_is_cut_to_those_that_moved() -> None:
+    spec = spec_of(Gene(f"part/gene{i}", (3,)) for i in range(figures.GENES + 20))
+    initial = np.zeros(spec.size)
+    few = Image.open(io.BytesIO(figures.genome_strip(spec_of(spec.genes[:10]), initial[:30], initial[:30])))
+    many = Image.open(io.BytesIO(figures.genome_strip(spec, initial + 1, initial)))
+    assert few.height < many.height < few.height * (figures.GENES + 20) / 10
