@@ -148,6 +148,8 @@ def _is_open(hint: Any) -> bool:
 
 
 def _settable(content: Any) -> bool:
+    if dataclasses.is_dataclass(content):
+        return True
     return content is not None and not (isinstance(content, tuple) and not content) and not callable(content)
 
 
@@ -242,7 +244,7 @@ def experiment_from(arguments: list[str]) -> tuple[str, Any, SearchOptions]:
     task = rebuilt(experiment.task, parsed.experiment.task)
     parts = {
         field.name: rebuilt(getattr(experiment, field.name), getattr(parsed.experiment, field.name))
-        for field in dataclasses.fields(experiment)
+        for field in dataclasses.fields(parsed.experiment)
     }
     if task != experiment.task:
         parts["substrate"] = fitted(parts["substrate"], task)
@@ -280,7 +282,7 @@ def search_progress(title: str, generations: int) -> Iterator[Any]:
             )
             bar.update(task, completed=last["generation"], state=text)
             if not console.is_terminal:
-                console.print(f"{title} generation {last['generation']}/{generations}  {text}", highlight=False)
+                console.print(f"{title} generation {last['generation']}/{generations}  {text}", highlight=False, soft_wrap=True)
 
         yield watch
 

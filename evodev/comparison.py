@@ -104,36 +104,46 @@ def live_arm(arm: Arm, setting: Setting, lives: Life, *, key: Key) -> LifetimeLo
     return jax.tree.map(lambda x: np.asarray(x)[0], log)
 
 
+def worst_where_failed(loss: Any, setting: Setting) -> np.ndarray:
+    """Losses in which a diverged life counts as the worst that fitness allows, so that it stays in every mean."""
+    loss = np.asarray(loss)
+    return np.where(np.isfinite(loss), np.minimum(loss, -setting.fitness.worst), -setting.fitness.worst)
+
+
+def scalar(values: Any, bootstrap: int) -> dict[str, float]:
+    """Mean over lives with its interval."""
+    mean, low, high = interval(np.asarray(values, np.float64), bootstrap)
+    return {"value": float(mean), "lo": float(low), "hi": float(high)}
+
+
 def measure(arm: Arm, log: LifetimeLog, setting: Setting, config: Comparison) -> dict[str, Any]:
     """One arm's entry of comparison.json, with intervals over lives."""
     schedule = probe_steps(setting.task.steps, setting.schedule.probes)
     loss, score = np.asarray(log.loss), np.asarray(log.score)
-    # a diverged life counts as the worst that fitness allows, in every mean
-    loss = np.where(np.isfinite(loss), np.minimum(loss, -setting.fitness.worst), -setting.fitness.worst)
+    loss = worst_where_failed(loss, setting)
     score = np.where(np.isfinite(score), score, 0.0)
 
     def summary(values: np.ndarray) -> dict[str, Any]:
         mean, low, high = interval(np.asarray(values, np.float64), config.bootstrap)
         return {"mean": mean.tolist(), "lo": low.tolist(), "hi": high.tolist()}
 
-    def scalar(values: Any) -> dict[str, float]:
-        mean, low, high = interval(np.asarray(values, np.float64), config.bootstrap)
-        return {"value": float(mean), "lo": float(low), "hi": float(high)}
-
     curves: dict[str, Any] = {}
     scores: dict[str, Any] = {"synops_per_sample": float(np.mean(np.asarray(log.operations)))}
     if arm.has_loss:
         curves["loss"] = summary(loss)
-        scores["aulc"] = scalar(aulc(cast(Any, loss), schedule))
-        scores["jumpstart"] = scalar(jumpstart(cast(Any, loss), setting.task.ignorant_loss))
-        scores["slope_aligned"] = scalar(slope_aligned(cast(Any, loss), schedule))
-        scores["asymptote"] = scalar(loss[:, -1])
+        scores["aulc"] = scalar(aulc(cast(Any, loss), schedule), config.bootstrap)
+        scores["jumpstart"] = scalar(jumpstart(cast(Any, loss), setting.task.ignorant_loss), config.bootstrap)
+        scores["slope_aligned"] = scalar(slope_aligned(cast(Any, loss), schedule), config.bootstrap)
+        scores["asymptote"] = scalar(loss[:, -1], config.bootstrap)
     if setting.task.problem == "classification":
         curves["accuracy"] = summary(score)
         scores["samples_to"] = {}
         for threshold in config.thresholds:
             steps, censored = steps_to(cast(Any, jnp.asarray(score)), schedule, threshold)
-            scores["samples_to"][str(threshold)] = {**scalar(steps), "censored": float(np.mean(np.asarray(censored)))}
+            scores["samples_to"][str(threshold)] = {
+                **scalar(steps, config.bootstrap),
+                "censored": float(np.mean(np.asarray(censored))),
+            }
     synapses = float(np.mean(np.asarray(log.synapses)))
     return {
         "role": arm.role,
@@ -184,6 +194,10 @@ def compare(
     setting = Setting(
         organism=organism, champion=champion, synapses=synapses, evolve=config.evolve_baselines, seed=seed, **setting_of
     )
+    task = setting.task
+    samples = task.steps * task.batch
+    schedule = probe_steps(task.steps, setting.schedule.probes)
+    areas: dict[str, np.ndarray] = {}
     lives = sample_lives(setting.task, config.split, config.lives, key=key_lives)
     report: dict[str, Any] = {}
     every: list[tuple[str, Any]] = [(arm.name, arm) for arm in [*own, *arms]]
@@ -193,12 +207,14 @@ def compare(
         key_arm = jax.random.fold_in(key_build, index)
         arm = item if isinstance(item, Arm) else item.build(name, setting, key=key_arm, say=say)
         tuned = time.perf_counter()
-        report[name] = measure(arm, live_arm(arm, setting, lives, key=key_run), setting, config)
+        log = live_arm(arm, setting, lives, key=key_run)
+        report[name] = measure(arm, log, setting, config)
+        if arm.has_loss:
+            areas[name] = np.asarray(aulc(cast(Any, worst_where_failed(log.loss, setting)), schedule), np.float64)
+            # the same lives, so that the difference life by life is what tells arms apart
+            report[name]["scores"]["aulc_minus_champion"] = scalar(areas[name] - areas[CHAMPION], config.bootstrap)
         report[name]["seconds"] = {"tuning": tuned - began, "lives": time.perf_counter() - tuned}
         say(f"{name}: done")
-    task = setting.task
-    samples = task.steps * task.batch
-    schedule = probe_steps(task.steps, setting.schedule.probes)
     return {
         "schema_version": SCHEMA_VERSION,
         "task": type(task).__name__,
@@ -221,9 +237,8 @@ def ledger(setting: Setting, report: dict[str, Any], samples: int) -> dict[str, 
     """Both ledgers: what the search and the tuning of baselines cost, and when the search has paid for itself.
 
     ``break_even_lives`` is the number of test lives after which the labelled samples saved by the champion, against the
-    best tuned backprop, outweigh those that the search consumed beyond the baseline's tuning. A life saves what the
-    baseline needs more to reach the loss that the champion has after a life's mean number of samples; it is None where
-    nothing is saved.
+    best tuned backprop, outweigh those that the search consumed beyond the baseline's tuning. A life saves the samples
+    by which the champion reaches the baseline's final loss earlier. It is None where the champion's AULC is no better.
     """
     spent = setting.budget
     rivals = {n: a for n, a in report.items() if a["role"] == "baseline" and "aulc" in a["scores"] and a["tuning_lives"]}
@@ -241,7 +256,8 @@ def ledger(setting: Setting, report: dict[str, Any], samples: int) -> dict[str, 
     steps = np.array(probe_steps(setting.task.steps, setting.schedule.probes), float)
     own, rival = (np.array(report[n]["curves"]["loss"]["mean"]) for n in (CHAMPION, name))
     saved = samples_saved(steps, own, rival) * setting.task.batch
-    if saved > 0:
+    better = report[CHAMPION]["scores"]["aulc"]["value"] < rivals[name]["scores"]["aulc"]["value"]
+    if saved > 0 and better:
         out["samples_saved_per_life"] = saved
         out["break_even_lives"] = max(0.0, (spent - rivals[name]["tuning_lives"]) * samples / saved)
     return out
@@ -286,9 +302,12 @@ def across_runs(comparisons: Sequence[dict[str, Any]], bootstrap: int = 1000) ->
             return {"mean": mean.tolist(), "lo": low.tolist(), "hi": high.tolist()}
         if isinstance(values[0], dict):
             return {k: merge([v[k] for v in values]) for k in values[0] if all(k in v for v in values)}
-        if isinstance(values[0], int | float) and not isinstance(values[0], bool):
+        if all(isinstance(v, int) and not isinstance(v, bool) for v in values):
+            return round(float(np.mean(values)))
+        if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
             return float(np.mean(values))
-        return values[0]
+        # what is not the same in all runs has no one value
+        return values[0] if all(v == values[0] for v in values) else None
 
     shared = [n for n in first["arms"] if all(n in c["arms"] for c in comparisons)]
     return {

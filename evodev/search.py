@@ -228,7 +228,12 @@ class Search:
         state, (history, validation) = self._block(count)(state)
         history, validation = jax.device_get((history, validation))
         records = [
-            {"generation": begin + i + 1, **{name: float(values[i]) for name, values in history.items()}} for i in range(count)
+            {
+                "generation": begin + i + 1,
+                "lives": self.lives_at(begin + i + 1),
+                **{name: float(values[i]) for name, values in history.items()},
+            }
+            for i in range(count)
         ]
         records[-1] |= {name: float(value) for name, value in validation.items()}
         return state, records

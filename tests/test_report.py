@@ -313,9 +313,7 @@ def test_networks_that_are_empty_or_half_dead_are_drawn() -> None:
 def test_strongest_synapses_start_with_one_for_each_neuron() -> None:
     weights = np.array([[5.0, 0.1], [4.0, -0.2], [3.0, 9.0]])
     mask = np.array([[1, 1], [1, 1], [1, 0]]) > 0
-    assert strongest(weights, mask, 2).tolist() == [[0, 0], [1, 1]], (
-        "the largest of each neuron, a missing one not counted"
-    )
+    assert strongest(weights, mask, 2).tolist() == [[0, 0], [1, 1]], "the largest of each neuron, a missing one not counted"
     assert strongest(weights, mask, 3).tolist()[-1] == [1, 0]
     assert len(strongest(weights, mask, 99)) == 5
 

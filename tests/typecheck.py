@@ -1,19 +1,23 @@
-"""The type checker that :mod:`tests.conftest` puts on every function of evodev: shapes by name, checked under test only."""
-
-from collections.abc import Callable
-from typing import TypeVar
-
+"""TEMPORARY explore."""
+import functools, os
 from beartype import BeartypeConf, beartype
-
-Function = TypeVar("Function", bound=Callable)
-
 check = beartype(conf=BeartypeConf(is_pep484_tower=True))
-
-
-def checked(function: Function) -> Function:
-    """The function with its annotations checked at every call.
-
-    Not so constructors: jax rebuilds pytrees from whatever it has in place of arrays, and a wrong configuration must
-    reach the library's own checks.
-    """
-    return function if function.__name__ == "__init__" else check(function)
+seen=set()
+def checked(fn):
+    if fn.__name__=="__init__": return fn
+    name=fn.__module__+"."+fn.__qualname__
+    try: bt=check(fn)
+    except Exception as e:
+        with open("/tmp/violations.txt","a") as f: f.write(f"UNCHECKABLE {name}\n")
+        return fn
+    @functools.wraps(fn)
+    def w(*a,**k):
+        try:
+            return bt(*a,**k)
+        except Exception as e:
+            key=(name, str(e).split("\n")[0][:80])
+            if key not in seen:
+                seen.add(key)
+                with open("/tmp/violations.txt","a") as f: f.write(name+" :: "+" ".join(str(e).split())[:600]+"\n")
+            return fn(*a,**k)
+    return w

@@ -1,13 +1,13 @@
 """Backprop from scratch: dense and random sparse networks of the champion's substrate."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.baselines.base import Arm, Baseline, Report, Setting
+from evodev.baselines.base import Arm, Baseline, Report, Role, Setting
 from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_lives
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import Gradient
@@ -64,17 +64,26 @@ def density_of(setting: Setting, kind: Literal["dense", "sparse"]) -> float:
     return float(np.clip((setting.synapses - blank) / max(substrate.synapses - blank, 1), 1e-4, 1.0))
 
 
-def arm_of(name: str, organism: Organism, genome: Genome, *, lives: int = 0, note: str = "") -> Arm:
-    """An organism that is no champion, as a baseline arm."""
+def arm_of(
+    name: str,
+    organism: Organism,
+    genome: Genome,
+    *,
+    role: Role = "baseline",
+    evolved: bool = False,
+    lives: int = 0,
+    note: str = "",
+) -> Arm:
+    """An organism that is no champion as an arm; ``evolved`` if its numbers came from a strategy."""
     return Arm(
         name=name,
-        role="baseline",
+        role=role,
         subject=genome,
         develop=organism.hatch,
         learner=organism.learner,
         substrate=organism.substrate,
         stochastic=organism.decoder.stochastic,
-        genome_size=None,
+        genome_size=organism.genome_spec.size if evolved else None,
         tuning_lives=lives,
         note=note,
     )
@@ -189,14 +198,15 @@ class EvolvedHyperparameters(Baseline):
         done = int(state.generation)
         lives += search.lives_at(done)
         note = f"{organism.genome_spec.size} hyperparameters evolved from the grid's best, {done} generations, until a plateau"
-        return arm_of(name, organism, state.champion, lives=lives, note=note)
+        return arm_of(name, organism, state.champion, evolved=True, lives=lives, note=note)
 
 
 @dataclass(frozen=True)
 class SameLearner(Baseline):
-    """A random network with the champion's own learner and its genes: what the read-out alone achieves."""
+    """A random network with the champion's own learner and its evolved genes: what the read-out alone achieves."""
 
     kind: Literal["dense", "sparse"] = "dense"
+    role: ClassVar[Role] = "control"
 
     def applies(self, setting: Setting) -> bool:
         return True
@@ -209,4 +219,4 @@ class SameLearner(Baseline):
         learner_genes = setting.champion[own.size :]
         subject = jnp.concatenate([jnp.zeros(size), learner_genes])
         organism = Organism(champion.substrate, decoder, champion.learner)
-        return arm_of(name, organism, subject, note="the champion's learner and its genes")
+        return arm_of(name, organism, subject, role=self.role, evolved=True, note="the champion's learner and its genes")

@@ -163,7 +163,7 @@ def _pool(genes: Genes, tissue: Tissue, substrate: Substrate, reach: Reach) -> W
     width = jnp.exp(jnp.clip(state @ genes[f"{p.name}/log_widths"], -4.0, 4.0))
     strength = jnp.exp(jnp.clip(state @ genes[f"{p.name}/log_strengths"], -4.0, 4.0))
     squared = (offsets(substrate, p) ** 2).sum(-1)
-    inside = (np.abs(offsets(substrate, p)) <= reach.radius + 1e-6).all(-1)
+    inside = np.asarray((np.abs(offsets(substrate, p)) <= reach.radius + 1e-6).all(-1))
     near = jnp.exp(-squared[..., None] / (2 * width[None] ** 2)) * inside[..., None]
     pooled = PoolWeights(near / (near.sum(0) + 1e-6) * strength)
     return pooled if tissue.by_type else pooled.dense()

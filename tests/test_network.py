@@ -1,0 +1,180 @@
+from dataclasses import replace
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evodev.network import (
+    KernelWeights,
+    Network,
+    PoolWeights,
+    Weights,
+    activities,
+    forward,
+    matrix,
+    model_forward,
+    readout_inputs,
+    readout_projections,
+    respond,
+    synapse_counts,
+    synapses,
+    transmit,
+    write_params,
+)
+from evodev.substrate import Population, Substrate, from_params, mlp, recurrent
+from tests.tiny import CHAIN, GRID, random_network
+
+
+def _network(substrate: Substrate, weights: dict, biases: dict | None = None, alive: dict | None = None) -> Network:
+    """A network of given numbers; biases are 0 and everyone lives unless told."""
+    arrays = {name: jnp.asarray(w, jnp.float32) for name, w in weights.items()}
+    zeros = {p.name: jnp.zeros(p.size) for p in substrate.populations}
+    ones = {p.name: jnp.ones(p.size) for p in substrate.populations}
+    given_biases = {name: jnp.asarray(b, jnp.float32) for name, b in (biases or {}).items()}
+    given_alive = {name: jnp.asarray(a, jnp.float32) for name, a in (alive or {}).items()}
+    masks = {name: (w != 0).astype(jnp.float32) for name, w in arrays.items()}
+    return Network(arrays, masks, {}, zeros | given_biases, ones | given_alive)
+
+
+TWO_TWO_ONE = {"input->hidden1": [[1, -1], [2, 1]], "hidden1->output": [[3], [-2]]}
+
+
+def test_forward_of_a_hand_computed_net() -> None:
+    network = _network(mlp((2, 2, 1)), TWO_TWO_ONE, {"hidden1": [0.5, 0], "output": [-1]})
+    # hidden: relu(1 + 4 + .5) = 5.5, relu(-1 + 2) = 1; output: 3 * 5.5 - 2 - 1; then relu(.5), relu(0): 1.5 - 1
+    outputs = forward(mlp((2, 2, 1)), network, jnp.array([[1.0, 2.0], [0.0, 0.0]]))
+    np.testing.assert_allclose(outputs, [[13.5], [0.5]])
+
+
+def test_a_skip_projection_adds_to_the_drive() -> None:
+    s = mlp((2, 2, 1), skip=True)
+    network = _network(s, {**TWO_TWO_ONE, "input->output": [[10], [0]]})
+    np.testing.assert_allclose(forward(s, network, jnp.array([[1.0, 2.0]])), [[3 * 5 - 2 * 1 + 10]])
+
+
+def test_dead_neurons_are_silent() -> None:
+    s = mlp((2, 2, 1))
+    network = _network(s, TWO_TWO_ONE, {"hidden1": [0.5, 0]}, alive={"hidden1": [1, 0]})
+    np.testing.assert_allclose(forward(s, network, jnp.array([[1.0, 2.0]])), [[3 * 5.5]])
+
+
+def test_recurrent_activity_builds_up_over_ticks() -> None:
+    weights = {"input->hidden": [[1]], "hidden->hidden": [[0.5]], "hidden->output": [[2]]}
+    for ticks, expected in ((2, 1.5), (3, 1.75), (4, 1.875)):
+        s = recurrent(1, 1, 1, ticks=ticks, activation="linear")
+        np.testing.assert_allclose(forward(s, _network(s, weights), jnp.array([[1.0]])), [[2 * expected]])
+
+
+def test_a_way_back_reads_the_tick_before() -> None:
+    s = recurrent(1, 2, 1, ticks=2, activation="linear")
+    # the first hidden neuron hands its activity on to the second, one tick late
+    network = _network(s, {"input->hidden": [[1, 0]], "hidden->hidden": [[0, 1], [0, 0]], "hidden->output": [[0], [1]]})
+    np.testing.assert_allclose(activities(s, network, jnp.array([[3.0]]))["hidden"], [[3.0, 3.0]])
+
+
+X = np.array([[1.0, -2.0, 3.0, 0.0]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("activation", "normalisation", "expected"),
+    [
+        ("linear", "none", X),
+        ("relu", "none", np.maximum(X, 0)),
+        ("abs", "none", np.abs(X)),
+        ("tanh", "none", np.tanh(X)),
+        ("sin", "none", np.sin(X)),
+        ("gauss", "none", np.exp(-(X**2))),
+        ("softplus", "none", np.log1p(np.exp(X))),
+        ("square", "none", np.maximum(X, 0) ** 2),
+        ("linear", "standard", (X - 0.5) / np.sqrt(3.25)),
+        ("linear", "unit", X / np.sqrt(14)),
+        ("linear", "types", X / (0.2 + np.sqrt([[2.5, 2.5, 4.5, 4.5]]))),
+    ],
+)
+def test_activations_and_normalisations(activation: str, normalisation: str, expected: np.ndarray) -> None:
+    p = Population("p", (2,), types=2, activation=activation, normalisation=normalisation)
+    np.testing.assert_allclose(respond(p, jnp.asarray(X), jnp.zeros(4), jnp.ones(4)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_order_of_hidden_neurons_does_not_matter() -> None:
+    s = mlp((4, 5, 3), skip=True)
+    network, x = random_network(s, density=0.5), jax.random.normal(jax.random.key(1), (6, 4))
+    order = np.random.default_rng(0).permutation(5)
+    weights = {
+        "input->hidden1": network.weights["input->hidden1"][:, order],
+        "hidden1->output": network.weights["hidden1->output"][order],
+        "input->output": network.weights["input->output"],
+    }
+    relabelled = replace(network, weights=weights, biases=network.biases | {"hidden1": network.biases["hidden1"][order]})
+    np.testing.assert_allclose(forward(s, relabelled, x), forward(s, network, x), rtol=1e-5, atol=1e-6)
+
+
+def test_synapses_are_counted_from_the_masks() -> None:
+    network = _network(mlp((2, 2, 1)), {"input->hidden1": [[1, 0], [2, 0]], "hidden1->output": [[0], [3]]})
+    assert {name: int(count) for name, count in synapse_counts(network).items()} == {"input->hidden1": 2, "hidden1->output": 1}
+    assert int(synapses(network)) == 3
+
+
+arrays = st.integers(0, 99).map(lambda seed: np.random.default_rng(seed))
+
+
+@given(arrays, st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
+def test_shared_weights_compute_what_their_matrix_computes(rng: np.random.Generator, pre: int, post: int, types: int) -> None:
+    def draw(*shape: int) -> jax.Array:
+        return jnp.asarray(rng.normal(size=shape), jnp.float32)
+
+    forms: list[Weights] = [KernelWeights(draw(pre, post, 4), draw(types, 2, 4)), PoolWeights(draw(pre, post, types))]
+    x = draw(3, pre * types)
+    for weights in [*forms, draw(pre * types, post)]:
+        np.testing.assert_allclose(transmit(x, weights), x @ matrix(weights), rtol=1e-4, atol=1e-4)
+
+
+def test_kernel_weights_by_hand() -> None:
+    # two places onto one, two types onto one: w[(p, a), b] = basis[p] * kernels[a]
+    weights = KernelWeights(jnp.array([[[2.0]], [[3.0]]]), jnp.array([[[1.0]], [[-1.0]]]))
+    np.testing.assert_array_equal(weights.dense(), [[2], [-2], [3], [-3]])
+
+
+def test_pool_weights_join_like_types_only() -> None:
+    weights = PoolWeights(jnp.array([[[2.0, 5.0]]]))
+    np.testing.assert_array_equal(weights.dense(), [[2, 0], [0, 5]])
+
+
+def test_readout_inputs_are_the_senders_side_by_side() -> None:
+    s = mlp((2, 3, 2), skip=True, blank_readout=True)
+    network, x = random_network(s), jnp.array([[1.0, -1.0]])
+    state = activities(s, network, x)
+    np.testing.assert_array_equal(readout_inputs(s, network, x), jnp.concatenate([state["hidden1"], state["input"]], 1))
+
+
+@pytest.mark.parametrize("substrate", [mlp((2, 2)), recurrent(1, 2, 1)], ids=["grown read-out", "recurrent"])
+def test_a_readout_learner_needs_blank_slates(substrate: Substrate) -> None:
+    with pytest.raises(ValueError, match="every projection into the outputs to be blank"):
+        readout_projections(substrate)
+    assert [p.name for p in readout_projections(CHAIN)] == ["hidden1->output"]
+    assert [p.name for p in readout_projections(GRID)] == ["hidden->output"]
+
+
+MODEL = nn.Sequential([nn.Dense(4), nn.relu, nn.Dense(2)])
+
+
+@pytest.fixture(scope="module")
+def params() -> dict:
+    return MODEL.init(jax.random.key(0), jnp.ones((1, 3)))["params"]
+
+
+def test_a_network_written_into_a_flax_model_computes_the_same(params: dict) -> None:
+    substrate, x = from_params(params), jax.random.normal(jax.random.key(2), (5, 3))
+    network = random_network(substrate, density=0.5)
+    run = model_forward(lambda p, x: MODEL.apply({"params": p}, x), params, substrate)
+    np.testing.assert_allclose(run(network, x), forward(substrate, network, x), rtol=1e-5, atol=1e-6)
+
+
+def test_writing_parameters_keeps_every_other_leaf(params: dict) -> None:
+    written = write_params(from_params(params), random_network(from_params(params)), {**params, "temperature": jnp.ones(7)})
+    np.testing.assert_array_equal(written["temperature"], jnp.ones(7))
+    assert jax.tree.structure(written) == jax.tree.structure({**params, "temperature": 0})
