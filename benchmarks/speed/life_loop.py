@@ -82,8 +82,8 @@ def ceiling(chunk: int) -> Callable[[], Any]:
 
 def torch_vmap() -> Callable[[], Any]:
     """The same lives by torch.func.vmap over grad, all together; its best of two ways to hold the weights."""
-    import torch
-    from torch.func import grad, vmap
+    import torch  # pyright: ignore[reportMissingImports]
+    from torch.func import grad, vmap  # pyright: ignore[reportMissingImports]
 
     torch.manual_seed(0)
     count = GENOMES * LIVES
