@@ -64,6 +64,11 @@ def density_of(setting: Setting, kind: Literal["dense", "sparse"]) -> float:
     return float(np.clip((setting.synapses - blank) / max(substrate.synapses - blank, 1), 1e-4, 1.0))
 
 
+def distinct(setting: Setting, kind: Literal["dense", "sparse"]) -> bool:
+    """Whether the arm is not the dense one again, as it would be beside a dense champion."""
+    return kind == "dense" or density_of(setting, kind) < 1
+
+
 def arm_of(
     name: str,
     organism: Organism,
@@ -136,7 +141,7 @@ class TunedGrid(Baseline):
     lives: int = 8
 
     def applies(self, setting: Setting) -> bool:
-        return True
+        return distinct(setting, self.kind)
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
         organism = backprop_organism(setting, self.kind)
@@ -165,7 +170,7 @@ class EvolvedHyperparameters(Baseline):
     patience: int = 2
 
     def applies(self, setting: Setting) -> bool:
-        return setting.evolve
+        return setting.evolve and distinct(setting, self.kind)
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
         organism = backprop_organism(setting, self.kind)
@@ -209,7 +214,7 @@ class SameLearner(Baseline):
     role: ClassVar[Role] = "control"
 
     def applies(self, setting: Setting) -> bool:
-        return True
+        return distinct(setting, self.kind)
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
         champion = setting.organism

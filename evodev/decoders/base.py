@@ -92,8 +92,8 @@ class Sparsity(ABC):
     """Second move, second half: which of the proposed synapses exist."""
 
     @abstractmethod
-    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
-        """The genes that this rule reads."""
+    def genome_spec(self, windows: dict[str, np.ndarray], substrate: Substrate) -> GenomeSpec:
+        """The genes that this rule reads; none where :meth:`keeps_all` leaves it no choice."""
 
     def keeps_all(self, windows: dict[str, np.ndarray], substrate: Substrate) -> bool:
         """Whether every synapse that the wiring allows exists, whatever the genome."""
@@ -150,7 +150,7 @@ class Decoder:
         parts = {
             "cells": self.cells.genome_spec(substrate),
             "wiring": self.wiring.genome_spec(substrate, self.cells.widths(substrate)),
-            "sparsity": self.sparsity.genome_spec(substrate),
+            "sparsity": self.sparsity.genome_spec(self.wiring.windows(substrate), substrate),
         }
         parts |= {f"refinement{i}": part.genome_spec(substrate) for i, part in enumerate(self.refinement)}
         return GenomeSpec.join(parts)

@@ -68,7 +68,7 @@ class AllSynapses(Sparsity):
     def keeps_all(self, windows: Windows, substrate: Substrate) -> bool:
         return True
 
-    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
+    def genome_spec(self, windows: Windows, substrate: Substrate) -> GenomeSpec:
         return spec_of(())
 
     def select(self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key) -> dict[str, Matrix]:
@@ -89,7 +89,7 @@ class FanIn(Sparsity):
         if self.fan_in < 1:
             raise ValueError(f"sparsity: fan_in must be at least 1, given {self.fan_in}")
 
-    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
+    def genome_spec(self, windows: Windows, substrate: Substrate) -> GenomeSpec:
         return spec_of(())
 
     def select(self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key) -> dict[str, Matrix]:
@@ -112,7 +112,7 @@ class Budget(Sparsity):
     fraction: float = 0.2
     per_neuron: bool = False
 
-    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
+    def genome_spec(self, windows: Windows, substrate: Substrate) -> GenomeSpec:
         if not 0 < self.fraction <= 1:
             raise ValueError(f"sparsity: fraction must be in (0, 1], given {self.fraction}")
         blank = sum(a * b for a, b in (substrate.shape(p) for p in substrate.projections if p.blank))
@@ -123,7 +123,9 @@ class Budget(Sparsity):
                 f"one synapse a neuron and the blank slates take {needed}: use at least "
                 f"{-(-needed * 10_000 // substrate.synapses) / 10_000}"
             )
-        return spec_of([Gene("shares", (len(substrate.grown),), scale=0.3)])
+        # a single grown projection has nobody to share with
+        idle = self.keeps_all(windows, substrate) or len(substrate.grown) == 1
+        return spec_of([] if idle else [Gene("shares", (len(substrate.grown),), scale=0.3)])
 
     def keeps_all(self, windows: Windows, substrate: Substrate) -> bool:
         wanted = sum(
@@ -140,7 +142,8 @@ class Budget(Sparsity):
         blank = sum(a * b for a, b in (substrate.shape(p) for p in substrate.projections if p.blank))
         budget = self.fraction * substrate.synapses - blank
         floor = jnp.array([float(substrate.shape(p)[1]) for p in substrate.grown])
-        want = jax.nn.softmax(genes["shares"] + jnp.log(sizes)) * (budget - floor.sum()) + floor
+        shares = genes.get("shares", jnp.zeros(len(substrate.grown)))
+        want = jax.nn.softmax(shares + jnp.log(sizes)) * (budget - floor.sum()) + floor
         granted = jnp.minimum(want, sizes)
         # each round hands what did not fit to those with room; as many rounds as projections always settle it
         for _ in range(len(substrate.grown)):
