@@ -1,0 +1,1 @@
+"""Benchmarks: run from the checkout, results in results/, rendered to RESULTS.md."""

@@ -31,10 +31,11 @@ def measured(row: dict[str, Any]) -> str:
 
 def section(data: dict[str, Any]) -> str:
     """One result file as a heading, what it took, a table and its figure."""
+    made = [f"`{data['command']}`", data["device"], f"commit {data['commit']}", data["date"], f"seeds: {data['seeds']}"]
     lines = [
         f"### {data['name']}",
         "",
-        f"`{data['command']}` · {data['device']} · commit {data['commit']} · {data['date']} · seeds: {data['seeds']} · {data['budget']}",
+        " · ".join([*made, data["budget"]]),
         "",
         "| | measured | reference | target | met | note |",
         "|---|---|---|---|---|---|",

@@ -1,0 +1,1 @@
+"""Speed, judged by ratios measured in one run."""

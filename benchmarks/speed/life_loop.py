@@ -12,7 +12,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -51,7 +51,7 @@ def ours(chunk: Chunk | None) -> Callable[[], Any]:
 def ceiling(chunk: int) -> Callable[[], Any]:
     """Only the batched matrix products that a life-step cannot do without, on fixed operands, chunk by chunk."""
     keys = jax.random.split(jax.random.key(0), 6)
-    pairs = list(zip(SIZES[:-1], SIZES[1:], strict=True))
+    pairs = list(pairwise(SIZES))
     weights = [jax.random.normal(k, (GENOMES * LIVES, a, b)) / a for k, (a, b) in zip(keys, pairs, strict=False)]
 
     def step(carry: Any, _: None) -> tuple[Any, None]:
@@ -87,7 +87,7 @@ def torch_vmap() -> Callable[[], Any]:
 
     torch.manual_seed(0)
     count = GENOMES * LIVES
-    pairs = list(zip(SIZES[:-1], SIZES[1:], strict=True))
+    pairs = list(pairwise(SIZES))
     start = [torch.randn(count, a, b) * (2 / a) ** 0.5 for a, b in pairs]
     start += [torch.zeros(count, b) for _, b in pairs]
     inputs = torch.rand(STEPS, count, BATCH, SIZES[0])
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15, help="rounds after the warm-up (default 15)")
     repeats = parser.parse_args().repeats
     contenders = {"chunks": ours(None), "one vmap": ours(Chunk(GENOMES, LIVES))}
-    contenders |= {f"chunks of {n}": partial(ours(Chunk(max(1, n // LIVES), min(n, LIVES)))) for n in (4, 16, 64, 256)}
+    contenders |= {f"chunks of {n}": ours(Chunk(max(1, n // LIVES), min(n, LIVES))) for n in (4, 16, 64, 256)}
     contenders |= {f"ceiling, chunks of {n}": ceiling(n) for n in (8, 16, 64, 1024)}
     try:
         contenders["torch.func.vmap"] = torch_vmap()
