@@ -7,10 +7,9 @@ from typing import Any
 from evodev.baselines import BASELINES
 from evodev.comparison import Comparison
 from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS, Decoder
-from evodev.decoders.cells.gaussians import SpatialGaussians
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses, Budget
-from evodev.decoders.wiring.bilinear import Bilinear
+from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.relative import RelativePosition
 from evodev.experiment import Experiment
 from evodev.learners import LEARNERS, Episodic, Gradient
@@ -48,14 +47,14 @@ def few_shot_digits() -> Experiment:
 
 
 def sine() -> Experiment:
-    """Sine regression, five labelled points: Gaussian cells, bilinear wiring, plain gradient descent at evolved rates."""
+    """Sine regression from five labelled points: every weight a gene, plain gradient descent at evolved rates."""
     return Experiment(
         task=Sine(shots=5),
         substrate=mlp((1, 40, 40, 1), activation="tanh"),
-        decoder=Decoder(SpatialGaussians(genes=8), Bilinear(), AllSynapses()),
-        learner=Gradient(loss="squared_error", log_rate=-4.0),
+        decoder=Decoder(CellTypes(), Direct(), AllSynapses()),
+        learner=Gradient(loss="squared_error", log_rate=-3.5),
         strategy=Strategy("SNES", population=64, sigma=0.2),
-        schedule=Schedule(generations=800, lives=8, validation_lives=128, block=40),
+        schedule=Schedule(generations=1000, lives=8, validation_lives=128, block=50),
         comparison=Comparison(lives=512),
     )
 
