@@ -36,7 +36,7 @@ class Comparison:
         evolve_baselines: also evolve hyperparameters of backprop (the strongest and slowest baselines).
     """
 
-    lives: int = 256
+    lives: int = 192
     split: Split = "test"
     thresholds: tuple[float, ...] = (0.5, 0.7, 0.9)
     bootstrap: int = 1000

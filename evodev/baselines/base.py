@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from evodev.evaluation import Develop
@@ -65,6 +65,7 @@ class Setting:
         budget: lives that the champion's search lived.
         evolve: whether to afford baselines that evolve hyperparameters.
         seed: root of the baseline's keys.
+        shared: what one baseline worked out and another needs too (the grid's best), so that it is done once.
     """
 
     organism: Organism
@@ -78,6 +79,7 @@ class Setting:
     budget: int
     evolve: bool
     seed: int
+    shared: dict[Any, Any] = field(default_factory=dict, compare=False)
 
 
 Report = Callable[[str], None]

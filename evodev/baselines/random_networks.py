@@ -112,20 +112,22 @@ def rate_grid(organism: Organism) -> tuple[Genomes, list[str]]:
     return jnp.stack(genomes), names
 
 
-def best_of_grid(setting: Setting, organism: Organism, *, lives: int, key: Key) -> tuple[Genome, str, int]:
+def best_of_grid(setting: Setting, organism: Organism, *, lives: int) -> tuple[Genome, str, int]:
     """The grid's best genome on validation lives, its name, and the lives spent."""
+    if organism in setting.shared:
+        return setting.shared[organism]
     genomes, names = rate_grid(organism)
-    key_lives, key_run = jax.random.split(key)
+    schedule = probe_steps(setting.task.steps, setting.schedule.probes)
+    key_lives, key_run = jax.random.split(jax.random.fold_in(jax.random.key(setting.seed), 0x641D))
     validation = sample_lives(setting.task, "validation", lives, key=key_lives)
     log = live_subjects(
-        organism.hatch, genomes, organism.learner, organism.substrate, setting.task, validation,
-        probe_steps(setting.task.steps, setting.schedule.probes),
+        organism.hatch, genomes, organism.learner, organism.substrate, setting.task, validation, schedule,
         key=key_run, stochastic=True, chunk=choose_chunk(organism, setting.task, subjects=len(genomes), lives=lives),
         devices=device_count(len(genomes)),
     )  # fmt: skip
-    fitness = setting.fitness(log, probe_steps(setting.task.steps, setting.schedule.probes)).mean(1)
-    best = int(fitness.argmax())
-    return genomes[best], names[best], len(genomes) * lives
+    best = int(setting.fitness(log, schedule).mean(1).argmax())
+    setting.shared[organism] = genomes[best], names[best], len(genomes) * lives
+    return setting.shared[organism]
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class TunedGrid(Baseline):
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
         organism = backprop_organism(setting, self.kind)
-        genome, chosen, lives = best_of_grid(setting, organism, lives=self.lives, key=key)
+        genome, chosen, lives = best_of_grid(setting, organism, lives=self.lives)
         say(f"{name}: {chosen}")
         return arm_of(name, organism, genome, lives=lives, note=f"grid of 30 on validation; {chosen}")
 
@@ -165,7 +167,7 @@ class EvolvedHyperparameters(Baseline):
     """
 
     kind: Literal["dense", "sparse"] = "dense"
-    population: int = 16
+    population: int = 12
     block: int = 3
     patience: int = 2
 
@@ -174,8 +176,7 @@ class EvolvedHyperparameters(Baseline):
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
         organism = backprop_organism(setting, self.kind)
-        key_grid, key_search = jax.random.split(key)
-        start, _, lives = best_of_grid(setting, organism, lives=8, key=key_grid)
+        start, _, lives = best_of_grid(setting, organism, lives=8)
         per_generation = self.population * setting.schedule.lives + 2 * 16 / self.block
         generations = max(int((setting.budget - lives) / per_generation), self.block)
         # the strategy's rate and strength suit genomes in search units; hyperparameters are in search units too
@@ -190,7 +191,7 @@ class EvolvedHyperparameters(Baseline):
         schedule = Schedule(
             generations, setting.schedule.lives, validation_lives=16, block=self.block, probes=setting.schedule.probes
         )
-        seed = int(jax.random.randint(key_search, (), 0, 2**31 - 1))
+        seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
         search = Search(organism, setting.task, strategy, schedule, fitness=setting.fitness, seed=seed)
         best, stale = -np.inf, 0
         state = search.start(start)
