@@ -65,7 +65,7 @@ def interval(values: np.ndarray, resamples: int, seed: int = 0) -> tuple[np.ndar
     weights = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), size=resamples) / len(values)
     low, high = np.percentile(weights @ flat, [2.5, 97.5], axis=0)
     shape = values.shape[1:]
-    return values.mean(0), low.reshape(shape), high.reshape(shape)
+    return np.asarray(values.mean(0)), low.reshape(shape), high.reshape(shape)
 
 
 def champion_arms(organism: Organism, champion: Genome, centroid: Genome) -> list[Arm]:

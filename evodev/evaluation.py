@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,7 @@ class Chunk(NamedTuple):
     lives: int
 
 
+@runtime_checkable
 class Develop(Protocol):
     """Makes a network at birth, and the learner's genes, of a subject: a genome or any other pytree."""
 
@@ -33,7 +34,7 @@ class Develop(Protocol):
 
 
 AXIS = "devices"
-CACHES = 4
+CACHES = 16
 """Second-level caches that a chunk may fill on a CPU; benchmarks/speed measures the neighbours of this choice."""
 
 
@@ -163,25 +164,27 @@ def evaluate_organism(
 
 
 def working_set(organism: Organism, task: Task) -> int:
-    """Bytes that one life keeps in hand: the learner's state before and after a step, and the activity of a batch."""
-    spec = organism.genome_spec
+    """Bytes that one life keeps in hand: what it learns, before and after a step, its examples, and a batch's activity."""
+    learner, spec = organism.learner, organism.genome_spec
 
-    def states(genome: Any, life: Life, key: Key) -> Any:
+    def parts(genome: Any, life: Life, key: Key) -> Any:
         network, genes = organism.develop(genome, key=key)
         everything = jnp.zeros((task.steps * task.batch + len(life.probe_inputs), task.inputs))
-        seen = organism.learner.perceive(network, everything, organism.substrate)
-        return organism.learner.init(genes, network, organism.substrate, key=key), seen
+        state = learner.init(genes, network, organism.substrate, key=key)
+        return state, learner.perceive(network, everything, organism.substrate), (network.masks, network.gains, network.alive)
+
+    def size(tree: Any) -> int:
+        return sum(4 * int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
 
     key = jax.eval_shape(lambda: jax.random.key(0))
     life = jax.eval_shape(lambda: task.sample("train", key=jax.random.key(0)))
     genome = jax.ShapeDtypeStruct((spec.size,), jnp.float32)
-    shapes = jax.tree.leaves(jax.eval_shape(states, genome, life, key))
-    bytes_each = sum(int(np.prod(s.shape)) * 4 for s in shapes)
-    neurons = sum(p.size for p in organism.substrate.populations)
-    # a learner of the read-out alone sends every example of a life through the network at once
-    batch = max(task.batch, len(life.probe_inputs))
-    batch = task.steps * task.batch + len(life.probe_inputs) if organism.learner.frozen else batch
-    return 2 * bytes_each + 4 * batch * neurons
+    state, seen, fixed = jax.eval_shape(parts, genome, life, key)
+    # the masks of a genome's network serve all its lives; a learner of the read-out carries no network at all
+    own = size(state) - (0 if learner.frozen or organism.decoder.stochastic else size(fixed))
+    # and it sends every example of a life through the network at once
+    batch = seen.shape[0] if learner.frozen else max(task.batch, len(life.probe_inputs))
+    return 2 * own + size(seen) + 4 * batch * sum(p.size for p in organism.substrate.populations)
 
 
 def cache_bytes() -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from evodev.lifetime import LifetimeLog
 from evodev.types import Array, Curve, Float, Scalar
 
-Batched = Float[Array, "*lives probes"]
+Batched = Float[Array | np.ndarray, "*lives probes"]
 
 
 def aulc(loss: Batched, schedule: tuple[int, ...]) -> Float[Array, "*lives"]:
@@ -17,7 +17,7 @@ def aulc(loss: Batched, schedule: tuple[int, ...]) -> Float[Array, "*lives"]:
 
     With a single probe after birth it is the loss there.
     """
-    steps = np.asarray(schedule[1:], np.float32)
+    loss, steps = jnp.asarray(loss), np.asarray(schedule[1:], np.float32)
     if len(steps) == 1:
         return loss[..., 1]
     widths = np.diff(steps)
@@ -26,7 +26,7 @@ def aulc(loss: Batched, schedule: tuple[int, ...]) -> Float[Array, "*lives"]:
 
 def jumpstart(loss: Batched, ignorant_loss: float) -> Float[Array, "*lives"]:
     """How far below ignorance the loss is at birth, before any sample."""
-    return ignorant_loss - loss[..., 0]
+    return ignorant_loss - jnp.asarray(loss)[..., 0]
 
 
 def slope_aligned(loss: Batched, schedule: tuple[int, ...]) -> Float[Array, "*lives"]:
@@ -35,7 +35,7 @@ def slope_aligned(loss: Batched, schedule: tuple[int, ...]) -> Float[Array, "*li
     The start is subtracted first, so that a head start does not count as faster learning; higher is better.
     """
     x = np.log2(np.asarray(schedule[1:], np.float32))
-    aligned = loss[..., 1:] - loss[..., 1:2]
+    aligned = jnp.asarray(loss)[..., 1:] - jnp.asarray(loss)[..., 1:2]
     # a line through the aligned start, the origin
     return -(aligned * x).sum(-1) / max(float((x * x).sum()), 1e-9)
 
@@ -45,7 +45,7 @@ def steps_to(score: Batched, schedule: tuple[int, ...], threshold: float) -> tup
 
     A life that never does is censored: it is given the length of the life, and counted in the second result.
     """
-    reached = score >= threshold
+    reached = jnp.asarray(score) >= threshold
     censored = ~reached.any(-1)
     first = jnp.asarray(schedule)[reached.argmax(-1)]
     return jnp.where(censored, schedule[-1], first), censored

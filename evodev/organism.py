@@ -10,7 +10,7 @@ from evodev.genome import GenomeSpec, branch
 from evodev.learners import Learner
 from evodev.network import Network
 from evodev.substrate import Substrate
-from evodev.types import Genes, Genome, Key
+from evodev.types import Array, Genes, Genome, Key
 
 
 class Grower(Protocol):
@@ -52,7 +52,7 @@ class Organism:
             }
         )
 
-    def split(self, genome: Genome) -> tuple[Genome, Genes]:
+    def split(self, genome: Genome) -> tuple[Array, Genes]:
         """Genome -> the decoder's own genome, and the learner's genes by name."""
         size = self.decoder.genome_spec(self.substrate).size
         return genome[:size], branch(self.genome_spec.unpack(genome), "learner")

@@ -17,6 +17,9 @@ import tests.typecheck  # noqa: F401 - found by name below
 jaxtyping.install_import_hook("evodev", "tests.typecheck.checked")
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_disable_most_optimizations", True)
+# a program that several tests need is compiled once
+jax.config.update("jax_compilation_cache_dir", os.environ["EVODEV_CACHE"])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 settings.register_profile("evodev", deadline=None, max_examples=30, derandomize=True)
 settings.load_profile("evodev")
@@ -25,3 +28,9 @@ settings.load_profile("evodev")
 def pytest_configure(config: pytest.Config) -> None:
     if not config.option.markexpr:
         config.option.markexpr = "not slow"
+
+
+@pytest.fixture
+def one_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine with a single device."""
+    monkeypatch.setattr(jax, "local_device_count", lambda: 1)

@@ -9,7 +9,9 @@ from evodev.genome import Gene, GenomeSpec, branch, spec_of
 
 numbers = st.floats(-2, 2, width=32)
 shapes = st.lists(st.integers(1, 3), max_size=3).map(tuple)
-genes = st.builds(Gene, st.text("abc/", min_size=1, max_size=4), shapes, numbers, st.floats(0.125, 4, width=32), st.integers(1, 64))
+genes = st.builds(
+    Gene, st.text("abc/", min_size=1, max_size=4), shapes, numbers, st.floats(0.125, 4, width=32), st.integers(1, 64)
+)
 gene_lists = st.lists(genes, max_size=4, unique_by=lambda gene: gene.name)
 
 TWO = spec_of([Gene("a", (2, 2), center=1.0, scale=0.5, bits=8), Gene("b", (), center=-1.0, scale=2.0)])
@@ -30,7 +32,9 @@ def test_slices_tile_the_genome_in_order(listed: list[Gene]) -> None:
     spec = spec_of(listed)
     covered = [i for where in spec.slices.values() for i in range(where.start, where.stop)]
     assert covered == list(range(spec.size))
-    assert spec.bits == sum((where.stop - where.start) * g.bits for where, g in zip(spec.slices.values(), spec.genes, strict=True))
+    assert spec.bits == sum(
+        (where.stop - where.start) * g.bits for where, g in zip(spec.slices.values(), spec.genes, strict=True)
+    )
 
 
 def test_values_are_centers_plus_scaled_search_units() -> None:

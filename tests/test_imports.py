@@ -81,7 +81,9 @@ def test_a_module_imports_only_from_earlier_layers(path: Path) -> None:
 
 @pytest.mark.parametrize("folder", LEAF_FOLDERS)
 def test_leaves_of_a_folder_know_only_its_base(folder: str) -> None:
-    leaves = {m for m in MODULES if m.rpartition(".")[0] == folder and not m.endswith((".base", ".presets")) and m not in LEAF_FOLDERS}
+    leaves = {
+        m for m in MODULES if m.rpartition(".")[0] == folder and not m.endswith((".base", ".presets")) and m not in LEAF_FOLDERS
+    }
     for path, module in FILES.items():
         if module in leaves:
             room = folder.split(".")[0]

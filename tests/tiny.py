@@ -159,12 +159,18 @@ def random_network(substrate: Substrate, seed: int = 0, density: float = 1.0) ->
 
 
 def guesser(*, fused: bool = False) -> Organism:
-    """The cheapest organism there is: two weights that nobody reads, and a guess."""
-    return Organism(mlp((1, 1)), DIRECT, Guess(fused=fused))
+    """The cheapest organism there is: a net that nobody reads, and a guess."""
+    return Organism(mlp((1, 2, 1)), DIRECT, Guess(fused=fused))
 
 
 def guess_search(
-    strategy: Strategy | None = None, *, generations: int = 2, block: int = 2, slope: float = 1.0, fused: bool = False, seed: int = 0
+    strategy: Strategy | None = None,
+    *,
+    generations: int = 2,
+    block: int = 2,
+    slope: float = 1.0,
+    fused: bool = False,
+    seed: int = 0,
 ) -> Search:
     """A search for the slope of a line by guessing; the optimum is known."""
     schedule = Schedule(generations, lives=2, validation_lives=4, block=block)

@@ -102,7 +102,7 @@ def main() -> None:
         merged = across_runs(finished) if len(finished) > 1 else finished[0]
         rows = rows_of(merged, len(finished))
         command = f"python -m benchmarks.comparison.default_search --seeds {seed + 1}"
-        budget = "preset few-shot-digits as shipped; 256 held-out lives an arm"
+        budget = "preset few-shot-digits as shipped; 192 held-out lives an arm"
         write_result("comparison", "default_search", rows, command=command, seeds=len(finished), budget=budget)
     for entry in rows:
         print(f"{entry['label']:75} {entry['measured']:.3f} {entry.get('met', '')}")

@@ -18,14 +18,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, PartitionSpec
 
 from benchmarks.common import write_result
 from evodev.baselines.random_networks import RandomNetwork
-from evodev.evaluation import Chunk, choose_chunk, evaluate_organism, sample_lives
+from evodev.cli import prepare_jax
+from evodev.decoders import DECODERS
+from evodev.evaluation import Chunk, choose_chunk, live_subjects, sample_lives
 from evodev.learners import Gradient
+from evodev.network import Network
 from evodev.organism import Organism
 from evodev.substrate import mlp
 from evodev.tasks import FewShotDigits
+from evodev.types import Genes, Key
 
 SIZES = (64, 64, 64, 5)
 GENOMES, LIVES, STEPS, BATCH = 128, 8, 20, 5
@@ -33,19 +38,26 @@ LIFE_STEPS = GENOMES * LIVES * STEPS
 RATE = 0.1
 
 
-def ours(chunk: Chunk | None) -> Callable[[], Any]:
-    """The library's own evaluation, at a chunk, or at the chunk that it chooses."""
-    organism = Organism(mlp(SIZES), RandomNetwork(), Gradient())
+def newborn(network: Network, /, *, key: Key) -> tuple[Network, Genes]:
+    """A network that is grown already, and equal rates everywhere."""
+    return network, {f"{name}/log_rate": jnp.log(RATE) for name in (*network.weights, *list(network.biases)[1:])}
+
+
+def ours(chunk: Chunk | None, devices: int) -> Callable[[], Any]:
+    """The library's own evaluation on so many devices, at a chunk, or at the chunk that it chooses."""
+    organism = Organism(mlp(SIZES), DECODERS["direct"], Gradient())
     task = FewShotDigits(canvas=8, shift=False, rotations=(0, 1, 2, 3), probes=1)
-    chosen = chunk or choose_chunk(organism, task, subjects=GENOMES, lives=LIVES)
+    chosen = chunk or choose_chunk(organism, task, subjects=GENOMES // devices, lives=LIVES)
     lives = sample_lives(task, "train", LIVES, key=jax.random.key(0))
-    genomes = jnp.zeros((GENOMES, organism.genome_spec.size))
-    run = jax.jit(
-        lambda g, many: (
-            evaluate_organism(organism, g, task, many, (0, STEPS), key=jax.random.key(1), chunk=chosen, devices=1).loss
-        )
-    )
-    return lambda: jax.block_until_ready(run(genomes, lives))
+    keys, random = jax.random.split(jax.random.key(1), GENOMES), RandomNetwork()
+    genome = jnp.zeros(random.genome_spec(organism.substrate).size)
+    networks = jax.vmap(lambda k: random.grow(genome, organism.substrate, key=k))(keys)
+    return lambda: jax.block_until_ready(
+        live_subjects(
+            newborn, networks, organism.learner, organism.substrate, task, lives, (0, STEPS),
+            key=keys[0], stochastic=False, chunk=chosen, devices=devices,
+        ).loss
+    )  # fmt: skip
 
 
 def ceiling(chunk: int) -> Callable[[], Any]:
@@ -73,10 +85,11 @@ def ceiling(chunk: int) -> Callable[[], Any]:
         (_, ws), _ = jax.lax.scan(step, (x, block), None, length=STEPS)
         return sum((w.sum() for w in ws), jnp.zeros(()))
 
-    @jax.jit
-    def run(ws: list[jax.Array]) -> jax.Array:
+    def share(ws: list[jax.Array]) -> jax.Array:
         return jax.lax.map(lives, [w.reshape(-1, chunk, *w.shape[1:]) for w in ws])
 
+    mesh, spec = Mesh(np.array(jax.local_devices()), ("devices",)), PartitionSpec("devices")
+    run = jax.jit(jax.shard_map(share, mesh=mesh, in_specs=(spec,), out_specs=spec, check_vma=False))
     return lambda: jax.block_until_ready(run(weights))
 
 
@@ -129,9 +142,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=15, help="rounds after the warm-up (default 15)")
     repeats = parser.parse_args().repeats
-    contenders = {"chunks": ours(None), "one vmap": ours(Chunk(GENOMES, LIVES))}
-    contenders |= {f"chunks of {n}": ours(Chunk(max(1, n // LIVES), min(n, LIVES))) for n in (4, 16, 64, 256)}
-    contenders |= {f"ceiling, chunks of {n}": ceiling(n) for n in (8, 16, 64, 1024)}
+    prepare_jax()
+    cores = jax.local_device_count()
+    contenders = {"chunks": ours(None, cores), "one vmap": ours(Chunk(GENOMES, LIVES), 1)}
+    contenders |= {f"chunks of {n}": ours(Chunk(max(1, n // LIVES), min(n, LIVES)), cores) for n in (4, 16, 64, 128, 256)}
+    contenders |= {f"ceiling, chunks of {n}": ceiling(n) for n in (4, 8, 16, 64)}
     try:
         contenders["torch.func.vmap"] = torch_vmap()
     except ImportError:

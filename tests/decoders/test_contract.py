@@ -1,6 +1,7 @@
 """What every decoder promises, over every composition of registered parts; a new part is covered by being registered."""
 
 from itertools import product
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,16 +10,24 @@ import pytest
 
 from evodev.decoders import CELLS, DECODERS, SPARSITIES, WIRINGS, Decoder, Trace
 from evodev.network import Network, forward, matrix
-from evodev.substrate import Substrate, mlp, recurrent
-from tests.tiny import GRID
+from evodev.substrate import Population, Projection, Substrate, mlp, recurrent
+from evodev.types import Genome, Genomes, Key
 
-FIELD, BUDGET = GRID, "fraction"
-LINE = mlp((6, 8, 3), skip=True)
+FIELD = Substrate(
+    (
+        Population("input", (4, 4), activation="linear"),
+        Population("hidden", (2, 2), 3),
+        Population("deep", (2, 2), 2),
+        Population("output", (2,), activation="linear"),
+    ),
+    (Projection("input", "hidden"), Projection("hidden", "deep"), Projection("deep", "output", blank=True)),
+)
+LINE, LOOP = mlp((10, 12, 4), skip=True), recurrent(6, 10, 2)
 
 COMPOSED = {
     f"{c}-{w}-{s}": (Decoder(CELLS[c](), WIRINGS[w](), SPARSITIES[s]()), FIELD) for c, w, s in product(CELLS, WIRINGS, SPARSITIES)
 }
-NAMED = {f"{name}-{kind}": (d, s) for name, d in DECODERS.items() for kind, s in {"line": LINE, "loop": recurrent(4, 6, 2)}.items()}
+NAMED = {f"{name}-{kind}": (d, s) for name, d in DECODERS.items() for kind, s in {"line": LINE, "loop": LOOP}.items()}
 CASES = COMPOSED | NAMED
 
 
@@ -27,20 +36,37 @@ class Grown:
 
     def __init__(self, decoder: Decoder, substrate: Substrate) -> None:
         self.decoder, self.substrate, self.spec = decoder, substrate, decoder.genome_spec(substrate)
-        self.key = jax.random.key(5)
-        self.genome = self.spec.init(key=jax.random.key(0))
-        other = self.spec.init(key=jax.random.key(1))
-        changed = [self.genome.at[where].set(3 * other[where]) for where in self.spec.slices.values()]
-        wild = [1e4 * self.spec.init(key=jax.random.key(i)) for i in (2, 3)]
-        self.trace = jax.jit(lambda genome, key: decoder.trace(genome, substrate, key=key))
-        batch = jnp.stack([self.genome, *wild, *changed])
-        many = jax.jit(jax.vmap(self.trace, (0, None)))(batch, self.key)
-        traces: list[Trace] = [jax.tree.map(lambda x, i=i: np.asarray(x[i]), many) for i in range(len(batch))]
-        self.base, self.wild, self.changed = traces[0], traces[1:3], dict(zip(self.spec.slices, traces[3:], strict=True))
+        rng = np.random.default_rng(0)
+        genome, other = rng.normal(size=(2, self.spec.size))
+        changed = np.tile(genome, (2 * len(self.spec.genes), 1))
+        for i, where in enumerate(self.spec.slices.values()):
+            changed[2 * i : 2 * i + 2, where] = 10 * other[where], -10 * other[where]
+        wild = 1e4 * rng.normal(size=(2, self.spec.size))
+        key, x = jax.random.key(5), jnp.asarray(rng.normal(size=(3, substrate.input.size)), jnp.float32)
+
+        def trace(genome: Genome, key: Key) -> Trace:
+            return decoder.trace(genome, substrate, key=key)
+
+        def energy(genome: Genome) -> jax.Array:
+            network = trace(genome, key).network
+            return jnp.stack([((w - 0.1) ** 2).sum() for w in (*network.weights.values(), *network.biases.values())]).sum()
+
+        @jax.jit
+        def everything(genomes: Genomes) -> tuple[Any, ...]:
+            alone, shared = trace(genomes[0], key), decoder.grow(genomes[0], substrate, key=key, shared=True)
+            answers = forward(substrate, alone.network, x), forward(substrate, shared, x)
+            matrices = {name: matrix(weights) for name, weights in shared.weights.items()}
+            many = jax.vmap(trace, (0, None))(genomes, key)
+            return many, alone, trace(genomes[0], jax.random.key(6)), jax.grad(energy)(genomes[0]), matrices, answers
+
+        genomes = jnp.asarray(np.concatenate([genome[None], wild, changed]), jnp.float32)
+        many, self.alone, self.other_key, self.gradient, self.matrices, self.answers = jax.device_get(everything(genomes))
+        traces: list[Trace] = [jax.tree.map(lambda x, i=i: x[i], many) for i in range(len(genomes))]
+        self.base, self.wild, self.changed = traces[0], traces[1:3], traces[3:]
 
     @property
     def all(self) -> list[Network]:
-        return [trace.network for trace in (self.base, *self.wild, *self.changed.values())]
+        return [trace.network for trace in (self.base, *self.wild, *self.changed)]
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -52,17 +78,14 @@ def _assert_same(a: object, b: object, **tolerance: float) -> None:
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, **tolerance), a, b)
 
 
-def test_the_same_key_grows_the_same_network_batched_or_not(grown: Grown) -> None:
-    alone = grown.trace(grown.genome, grown.key)
-    _assert_same(alone, grown.trace(grown.genome, grown.key), rtol=0)
-    _assert_same(alone.network.masks, grown.base.network.masks, rtol=0)
-    _assert_same(alone.network, grown.base.network, rtol=1e-4, atol=1e-5)
+def test_a_network_is_the_same_batched_or_not(grown: Grown) -> None:
+    _assert_same(grown.alone.network.masks, grown.base.network.masks, rtol=0)
+    _assert_same(grown.alone.network, grown.base.network, rtol=1e-4, atol=1e-5)
 
 
 def test_only_a_stochastic_decoder_heeds_the_key(grown: Grown) -> None:
     if not grown.decoder.stochastic:
-        other = grown.trace(grown.genome, jax.random.key(6))
-        _assert_same(other, grown.trace(grown.genome, grown.key), rtol=0)
+        _assert_same(grown.alone, grown.other_key, rtol=0)
 
 
 def test_no_genome_grows_a_number_that_is_not_finite(grown: Grown) -> None:
@@ -71,15 +94,15 @@ def test_no_genome_grows_a_number_that_is_not_finite(grown: Grown) -> None:
 
 
 def test_every_declared_gene_is_read(grown: Grown) -> None:
-    for name, changed in grown.changed.items():
-        pairs = zip(jax.tree.leaves(grown.base), jax.tree.leaves(changed), strict=True)
-        assert any(not np.allclose(a, b, rtol=1e-6) for a, b in pairs), f"{name} changes nothing"
+    for i, name in enumerate(grown.spec.slices):
+        base, changed = jax.tree.leaves([grown.base] * 2), jax.tree.leaves(grown.changed[2 * i : 2 * i + 2])
+        assert any(not np.allclose(a, b, rtol=1e-6) for a, b in zip(base, changed, strict=True)), f"{name} changes nothing"
 
 
 @pytest.mark.parametrize("change", [-1, 1])
 def test_a_genome_of_another_length_is_refused(grown: Grown, change: int) -> None:
     with pytest.raises(ValueError, match=rf"expected {grown.spec.size} numbers"):
-        grown.decoder.grow(jnp.zeros(grown.spec.size + change), grown.substrate, key=grown.key)
+        grown.decoder.grow(jnp.zeros(grown.spec.size + change), grown.substrate, key=jax.random.key(0))
 
 
 def test_weights_are_zero_outside_masks_and_masks_outside_windows(grown: Grown) -> None:
@@ -110,19 +133,11 @@ def test_blank_slates_are_born_whole_and_zero(grown: Grown) -> None:
 
 
 def test_gradients_reach_the_genome(grown: Grown) -> None:
-    def energy(genome: jax.Array) -> jax.Array:
-        network = grown.decoder.grow(genome, grown.substrate, key=grown.key)
-        return sum(((w - 0.1) ** 2).sum() for w in (*network.weights.values(), *network.biases.values()))  # type: ignore[return-value]
-
-    gradient = np.asarray(jax.jit(jax.grad(energy))(grown.genome))
-    assert np.isfinite(gradient).all()
-    assert np.abs(gradient).max() > 1e-4
+    assert np.isfinite(grown.gradient).all()
+    assert np.abs(grown.gradient).max() > 1e-4
 
 
 def test_the_shared_form_is_the_same_function(grown: Grown) -> None:
-    substrate, network = grown.substrate, grown.base.network
-    shared = grown.decoder.grow(grown.genome, substrate, key=grown.key, shared=True)
-    for name, weights in network.weights.items():
-        np.testing.assert_allclose(matrix(shared.weights[name]), weights, rtol=1e-4, atol=1e-5)
-    x = jax.random.normal(jax.random.key(7), (3, substrate.input.size))
-    np.testing.assert_allclose(forward(substrate, shared, x), forward(substrate, network, x), rtol=1e-3, atol=1e-4)
+    for name, weights in grown.base.network.weights.items():
+        np.testing.assert_allclose(grown.matrices[name], weights, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(*grown.answers, rtol=1e-3, atol=1e-4)

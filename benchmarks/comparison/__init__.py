@@ -1,0 +1,1 @@
+"""Benchmarks against rivals that are not part of the library."""

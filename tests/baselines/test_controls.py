@@ -1,0 +1,91 @@
+import jax
+import numpy as np
+import pytest
+
+from evodev.baselines import BASELINES, Setting
+from evodev.baselines.controls import DRAWS, Control, FreshWeights, ShuffledGenome, ShuffledWeights, grown, pick
+from evodev.decoders import Decoder
+from evodev.decoders.cells.types import CellTypes
+from evodev.decoders.sparsity import Budget
+from evodev.decoders.wiring.direct import Direct
+from evodev.fitness import Fitness
+from evodev.learners import Gradient
+from evodev.network import Network
+from evodev.organism import Organism
+from evodev.search import Schedule, Strategy
+from evodev.substrate import mlp
+from tests.tiny import Blobs
+
+WIDE = mlp((60, 50, 2), blank_readout=True)
+ORGANISM = Organism(WIDE, Decoder(CellTypes(), Direct(), Budget(0.4)), Gradient())
+GENOME = 3.0 + ORGANISM.genome_spec.init(key=jax.random.key(0))
+"""Its weights have a mean that is not zero."""
+GROWN = "input->hidden1"
+
+
+SETTING = Setting(
+    ORGANISM,
+    GENOME,
+    GENOME,
+    100,
+    Blobs(features=60),
+    Strategy("Open_ES", 4),
+    Schedule(),
+    Fitness(),
+    budget=1,
+    evolve=False,
+    seed=0,
+)
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return grown(SETTING, key=jax.random.key(0))
+
+
+@pytest.mark.parametrize("control", [FreshWeights(), ShuffledWeights()], ids=lambda control: type(control).__name__)
+def test_the_topology_is_kept_and_the_weights_are_not(control: Control, network: Network) -> None:
+    changed, other = (control.draw(SETTING, key=jax.random.key(seed)) for seed in (2, 3))
+    for name, mask in network.masks.items():
+        np.testing.assert_array_equal(changed.masks[name], mask)
+        assert (np.asarray(changed.weights[name])[np.asarray(mask) == 0] == 0).all()
+    assert not np.allclose(changed.weights[GROWN], network.weights[GROWN])
+    assert not np.allclose(changed.weights[GROWN], other.weights[GROWN])
+    jax.tree.map(np.testing.assert_array_equal, changed.biases, network.biases)
+
+
+def test_fresh_weights_have_the_same_moments(network: Network) -> None:
+    there = np.asarray(network.masks[GROWN]) == 1
+    changed = FreshWeights().draw(SETTING, key=jax.random.key(2))
+    before, after = (np.asarray(n.weights[GROWN])[there] for n in (network, changed))
+    assert before.mean() > 0.2  # a mean that is not zero, see GENOME
+    assert after.mean() == pytest.approx(before.mean(), abs=4 * before.std() / there.sum() ** 0.5)
+    assert after.std() == pytest.approx(before.std(), rel=0.1)
+
+
+def test_shuffled_weights_are_the_same_multiset_in_each_projection(network: Network) -> None:
+    changed = ShuffledWeights().draw(SETTING, key=jax.random.key(2))
+    for name, weights in network.weights.items():
+        there = np.asarray(network.masks[name]) == 1
+        np.testing.assert_array_equal(np.sort(np.asarray(changed.weights[name])[there]), np.sort(np.asarray(weights)[there]))
+
+
+def test_a_shuffled_genome_grows_another_network_of_the_same_numbers(network: Network) -> None:
+    changed = ShuffledGenome().draw(SETTING, key=jax.random.key(2))
+    assert not np.array_equal(changed.masks[GROWN], network.masks[GROWN])
+    there, now = (np.asarray(n.weights[GROWN])[np.asarray(n.masks[GROWN]) == 1] for n in (network, changed))
+    np.testing.assert_allclose(np.sort(now), np.sort(there), rtol=1e-6)  # direct wiring: a gene a weight
+
+
+@pytest.mark.parametrize("name", [name for name, baseline in BASELINES.items() if isinstance(baseline, Control)])
+def test_every_life_gets_one_of_several_draws_and_the_champions_learner_genes(name: str) -> None:
+    arm = BASELINES[name].build(name, SETTING, key=jax.random.key(0), say=lambda line: None)
+    assert arm.stochastic
+    assert f"{DRAWS} draws" in arm.note
+    draws = np.asarray(arm.subject[0].weights[GROWN])
+    assert len(np.unique(draws.reshape(DRAWS, -1), axis=0)) == DRAWS
+    picked = [pick(arm.subject, key=jax.random.key(seed)) for seed in range(12)]
+    which = {int((draws == np.asarray(net.weights[GROWN])).all((1, 2)).argmax()) for net, _ in picked}
+    assert len(which) > 2
+    expected = ORGANISM.split(GENOME)[1]
+    assert {n: float(v) for n, v in picked[0][1].items()} == {n: float(v) for n, v in expected.items()}

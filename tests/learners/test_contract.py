@@ -1,0 +1,93 @@
+"""What every learner promises, over the registry; a new one is covered by being registered."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from evodev.evaluation import sample_lives
+from evodev.learners import LEARNERS, Learner
+from evodev.lifetime import LifetimeLog, live, probe_steps
+from evodev.network import Network
+from evodev.types import Array, Genes, Key
+from tests.tiny import CHAIN, Blobs, random_network
+
+TASK = Blobs(features=6, ways=2, shots=24)
+SCHEDULE = probe_steps(TASK.steps)
+BLIND = 2
+"""The input neuron that has no synapse."""
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    whole, name = random_network(CHAIN, seed=3, density=0.7), "input->hidden1"
+    masks = whole.masks | {name: whole.masks[name].at[BLIND].set(0)}
+    return whole.replace(masks=masks, weights=whole.weights | {name: whole.weights[name] * masks[name]})  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module", params=LEARNERS)
+def learner(request: pytest.FixtureRequest) -> Learner:
+    return LEARNERS[request.param]()
+
+
+def _after(learner: Learner, network: Network, genes: Genes, inputs: Array, probes: Array, *, key: Key) -> tuple[Any, Array]:
+    """State and answers after learning from inputs (steps, batch, features)."""
+    seen = learner.perceive(network, jnp.concatenate([inputs.reshape(-1, inputs.shape[-1]), probes]), CHAIN)
+    stream, seen_probes = seen[: len(seen) - len(probes)].reshape(*inputs.shape[:2], -1), seen[len(seen) - len(probes) :]
+    state = learner.init(genes, network, CHAIN, key=key)
+    targets = jnp.broadcast_to(jnp.arange(2), inputs.shape[:2])
+
+    def step(state: Any, inputs: Array) -> tuple[Any, None]:
+        return learner.step(genes, state, inputs, targets[0], CHAIN, key=key), None
+
+    state, _ = jax.lax.scan(step, state, stream)
+    return state, learner.predict(genes, state, seen_probes, CHAIN)
+
+
+def test_it_learns_what_is_separable_and_batching_changes_nothing(learner: Learner, network: Network) -> None:
+    lives = sample_lives(TASK, "train", 12, key=jax.random.key(0))
+    genes = learner.genome_spec(CHAIN).unpack(jnp.zeros(learner.genome_spec(CHAIN).size))
+
+    def one(life: Any) -> LifetimeLog:
+        return live(learner, genes, network, CHAIN, TASK, life, SCHEDULE, key=jax.random.key(1))
+
+    logs = jax.jit(jax.vmap(one))(lives)
+    assert not logs.failed.any()
+    assert logs.loss[:, -1].mean() < 0.75 * logs.loss[:, 0].mean()
+    assert logs.score[:, -1].mean() > 0.8
+    alone = jax.jit(one)(jax.tree.map(lambda x: x[5], lives))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b[5], rtol=1e-3, atol=1e-4), alone, logs)
+
+
+def test_absent_synapses_stay_absent_and_every_gene_matters(learner: Learner, network: Network) -> None:
+    spec, rng = learner.genome_spec(CHAIN), np.random.default_rng(0)
+    inputs, probes = jnp.asarray(rng.normal(size=(6, 2, 6)), jnp.float32), jnp.asarray(rng.normal(size=(4, 6)), jnp.float32)
+
+    @jax.jit
+    def answers(genome: Array, inputs: Array, probes: Array) -> Array:
+        return _after(learner, network, spec.unpack(genome), inputs, probes, key=jax.random.key(2))[1]
+
+    base = answers(jnp.zeros(spec.size), inputs, probes)
+    assert base.shape == (4, 2)
+    unseen = answers(jnp.zeros(spec.size), inputs.at[..., BLIND].add(3.0), probes.at[..., BLIND].add(-5.0))
+    np.testing.assert_allclose(unseen, base, rtol=1e-4, atol=1e-5)
+    for name, where in spec.slices.items():
+        changed = answers(jnp.zeros(spec.size).at[where].set(1.0), inputs, probes)
+        assert not np.allclose(changed, base, rtol=1e-5, atol=1e-6), f"{name} changes nothing"
+
+
+def test_its_ledger_counts_synapses(learner: Learner, network: Network) -> None:
+    assert float(learner.operations(network, CHAIN)) > 0
+    assert isinstance(learner.memory(CHAIN), int)
+    assert learner.memory(CHAIN) + sum(float(mask.sum()) for mask in network.masks.values()) > 0
+
+
+def test_a_frozen_learner_changes_no_grown_synapse(learner: Learner, network: Network) -> None:
+    inputs = jnp.ones((2, 2, 6)) * jnp.array([1.0, -1.0])[None, :, None]
+    genes = learner.genome_spec(CHAIN).unpack(jnp.zeros(learner.genome_spec(CHAIN).size))
+    state, _ = _after(learner, network, genes, inputs, inputs[0], key=jax.random.key(0))
+    learned = getattr(state, "network", network)
+    same = {name: bool((learned.weights[name] == w).all()) for name, w in network.weights.items()}
+    assert same["input->hidden1"] or not learner.frozen

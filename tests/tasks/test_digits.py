@@ -1,0 +1,90 @@
+import jax
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from evodev.evaluation import sample_lives
+from evodev.tasks import SPLITS, FewShotDigits, Split
+
+IMAGES, DIGITS = load_digits(return_X_y=True)
+DIGIT_OF = {image.astype(np.float32).tobytes(): int(digit) for image, digit in zip(IMAGES / 16.0, DIGITS, strict=True)}
+PLAIN = FewShotDigits(canvas=8, shift=False, rotations=(0,), ways=4, shots=3, probes=2)
+
+
+def _images(task: FewShotDigits, split: Split, lives: int = 100) -> tuple[np.ndarray, np.ndarray]:
+    """All images (lives, examples, side, side) of some lives, and their labels."""
+    life = sample_lives(task, split, lives, key=jax.random.key(0))
+    inputs = np.asarray(life.inputs).reshape(lives, -1, task.canvas, task.canvas)
+    images = np.concatenate([inputs, life.probe_inputs], axis=1)
+    return images, np.concatenate([np.asarray(life.targets).reshape(lives, -1), life.probe_targets], axis=1)
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[Split, tuple[np.ndarray, np.ndarray]]:
+    return {split: _images(PLAIN, split) for split in SPLITS}
+
+
+def test_train_and_validation_share_no_image_and_test_shares_no_class(plain) -> None:
+    seen = {split: {image.tobytes() for image in images.reshape(-1, 64)} for split, (images, _) in plain.items()}
+    digits = {split: {DIGIT_OF[image] for image in own} for split, own in seen.items()}
+    assert not seen["train"] & seen["validation"]
+    assert digits == {"train": set(range(6)), "validation": set(range(6)), "test": {6, 7, 8, 9}}
+
+
+def test_a_label_means_one_class_in_a_life_and_another_in_the_next(plain) -> None:
+    for images, labels in plain.values():
+        meanings = []
+        for own_images, own_labels in zip(images, labels, strict=True):
+            digits = np.array([DIGIT_OF[image.tobytes()] for image in own_images.reshape(-1, 64)])
+            meaning = tuple(set(digits[own_labels == label]) for label in range(4))
+            assert all(len(digit) == 1 for digit in meaning)
+            assert len(set.union(*meaning)) == 4
+            meanings.append(tuple(min(digit) for digit in meaning))
+        assert len(set(meanings)) > 10
+
+
+def test_every_step_shows_one_example_of_every_class() -> None:
+    life = PLAIN.sample("train", key=jax.random.key(0))
+    assert (np.sort(life.targets, axis=1) == np.arange(4)).all()
+
+
+def test_a_class_is_a_digit_in_one_rotation() -> None:
+    turned, _ = _images(FewShotDigits(canvas=8, shift=False, rotations=(1,), ways=4, shots=2, probes=1), "test", lives=5)
+    upright = np.rot90(turned, -1, axes=(2, 3))
+    assert {DIGIT_OF[np.ascontiguousarray(image).tobytes()] for image in upright.reshape(-1, 64)} <= {6, 7, 8, 9}
+
+
+def test_a_digit_is_shifted_whole_over_the_canvas() -> None:
+    images, _ = _images(FewShotDigits(canvas=11, rotations=(0,), ways=2, shots=3, probes=2), "train", lives=60)
+    corners = set()
+    for image in images.reshape(-1, 11, 11):
+        places = [(r, c) for r in range(4) for c in range(4) if image[r : r + 8, c : c + 8].tobytes() in DIGIT_OF]
+        outside = [image.sum() - image[r : r + 8, c : c + 8].sum() for r, c in places]
+        assert min(map(abs, outside)) < 1e-4
+        corners.add(places[0])
+    assert len(corners) == 16
+
+
+def test_without_shift_a_digit_is_in_the_middle() -> None:
+    images, _ = _images(FewShotDigits(canvas=10, shift=False, rotations=(0,), ways=2, shots=1, probes=1), "train", lives=3)
+    assert all(image[1:9, 1:9].tobytes() in DIGIT_OF for image in images.reshape(-1, 10, 10))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"canvas": 7}, "canvas must be at least 8, the side of a digit; given 7"),
+        ({"rotations": (0, 0)}, "rotations must be different quarter turns"),
+        ({"rotations": (0, 4)}, "rotations must be different quarter turns"),
+        ({"rotations": ()}, "rotations must be different quarter turns"),
+        ({"ways": 9}, r"ways must be from 2 to 8, the classes of the smallest family \(4 test digits x 2 rotations\); given 9"),
+        ({"ways": 1}, "ways must be from 2 to 8"),
+        ({"rotations": (0,), "ways": 5}, "ways must be from 2 to 4"),
+        ({"shots": 0}, "shots must be at least 1"),
+        ({"probes": 0}, "probes must be at least 1"),
+        ({"shots": 100}, r"shots \+ probes must be at most \d+, the images of the rarest digit; given 100 \+ 8"),
+    ],
+)
+def test_impossible_settings_are_refused_by_field(fields: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FewShotDigits(**fields)

@@ -1,0 +1,341 @@
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from evodev.baselines import BASELINES, Arm, Setting
+from evodev.comparison import (
+    CENTROID,
+    CHAMPION,
+    Comparison,
+    across_runs,
+    champion_arms,
+    compare,
+    interval,
+    ledger,
+    measure,
+    samples_saved,
+)
+from evodev.experiment import Experiment
+from evodev.fitness import Fitness
+from evodev.learners import Episodic, Gradient
+from evodev.lifetime import LifetimeLog, probe_steps
+from evodev.network import Network
+from evodev.organism import Organism
+from evodev.search import Schedule, Strategy
+from evodev.tasks import Task
+from evodev.types import Genes, Key
+from tests.tiny import CHAIN, DIRECT, Blobs, Guess, Line, digits_experiment, guesser
+
+EVOLVED = {name for name in BASELINES if "evolved hyperparameters" in name}
+BUDGET = 100
+
+
+def _compare(organism: Organism, task: Task, config: Comparison, **options: Any) -> dict[str, Any]:
+    """A comparison of a random genome, as if 100 lives had been spent on it."""
+    genomes = jax.random.normal(jax.random.key(0), (3, organism.genome_spec.size))
+    setting = {
+        "initial": genomes[2],
+        "task": task,
+        "strategy": Strategy("Open_ES", 4),
+        "schedule": Schedule(2, lives=2, validation_lives=2, block=1, probes=2),
+        "fitness": Fitness(),
+        "budget": BUDGET,
+    }
+    return compare(organism, genomes[0], genomes[1], setting, config, **options)
+
+
+@dataclass(frozen=True)
+class Relabelled:
+    """Development followed by another numbering of the hidden neurons."""
+
+    organism: Organism
+
+    def __call__(self, subject: Any, /, *, key: Key) -> tuple[Network, Genes]:
+        network, genes = self.organism.develop(subject, key=key)
+        order = jnp.array([2, 0, 3, 1])
+
+        def renumbered(part: dict[str, Any]) -> dict[str, Any]:
+            return {"input->hidden": part["input->hidden"][:, order], "hidden->output": part["hidden->output"][order]}
+
+        biases = network.biases | {"hidden": network.biases["hidden"][order]}
+        return replace(network, weights=renumbered(network.weights), masks=renumbered(network.masks), biases=biases), genes
+
+
+@pytest.fixture(scope="module")
+def experiment() -> Experiment:
+    return digits_experiment()
+
+
+@pytest.fixture(scope="module")
+def result(experiment: Experiment) -> dict[str, Any]:
+    """All arms but the slowest on tiny digits, and the champion with its hidden neurons renumbered."""
+    organism = experiment.organism
+    champion = jax.random.normal(jax.random.key(0), (3, organism.genome_spec.size))[0]
+    relabelled = Arm(
+        "relabelled", "control", champion, Relabelled(organism), organism.learner, organism.substrate, stochastic=False
+    )
+    return _compare(organism, experiment.task, experiment.comparison, arms=[relabelled])
+
+
+def _check_interval(entry: dict[str, float]) -> None:
+    assert entry["lo"] <= entry["value"] <= entry["hi"]
+
+
+def _check_arm(name: str, arm: dict[str, Any], samples: list[int]) -> None:
+    """The entry of one arm as the design describes it."""
+    assert arm["role"] in ("evolved", "baseline", "control", "reference")
+    assert isinstance(arm["synapses"], int)
+    assert arm["density"] >= 0
+    assert arm["genome_size"] is None or arm["genome_size"] > 0
+    assert 0 <= arm["failed"] <= 1
+    assert arm["note"] or name == "relabelled"
+    for curve in arm["curves"].values():
+        lo, mean, hi = (np.array(curve[k]) for k in ("lo", "mean", "hi"))
+        assert len(mean) == len(samples)
+        assert (lo - 1e-9 <= mean).all()
+        assert (mean <= hi + 1e-9).all()
+    scores = arm["scores"]
+    assert scores["synops_per_sample"] >= 0
+    if "loss" in arm["curves"]:
+        for score in ("aulc", "jumpstart", "slope_aligned", "asymptote", "aulc_minus_champion"):
+            _check_interval(scores[score])
+    if "accuracy" in arm["curves"]:
+        assert set(scores["samples_to"]) == {"0.5", "0.7", "0.9"}
+        for reached in scores["samples_to"].values():
+            _check_interval(reached)
+            assert 0 <= reached["censored"] <= 1
+            assert 0 <= reached["value"] <= samples[-1]
+
+
+def test_every_baseline_and_control_that_applies_becomes_an_arm(result: dict[str, Any]) -> None:
+    assert set(result["arms"]) == {CHAMPION, CENTROID, "relabelled", *BASELINES} - EVOLVED
+    for name in set(BASELINES) & set(result["arms"]):
+        assert result["arms"][name]["role"] == BASELINES[name].role
+        assert result["arms"][name]["failed"] == 0
+
+
+def test_the_comparison_has_the_schema_of_the_design(result: dict[str, Any], experiment: Experiment) -> None:
+    result = json.loads(json.dumps(result))
+    assert result["schema_version"] == 1
+    assert (result["task"], result["split"]) == ("FewShotDigits", "test")
+    assert result["samples"] == list(probe_steps(3, 2))
+    assert result["chance"] == 0.5
+    for name, arm in result["arms"].items():
+        _check_arm(name, arm, result["samples"])
+    assert {"outer_lifetimes", "outer_samples", "baseline_tuning_lifetimes", "break_even_lives"} <= result["ledger"].keys()
+    assert result["ledger"]["outer_lifetimes"] == BUDGET
+    assert result["ledger"]["outer_samples"] == BUDGET * experiment.task.steps * experiment.task.batch
+
+
+def test_sparse_arms_have_the_champions_synapses_and_dense_ones_all(result: dict[str, Any], experiment: Experiment) -> None:
+    arms, possible = result["arms"], experiment.substrate.synapses
+    champion = arms[CHAMPION]["synapses"]
+    assert 0 < champion <= 0.5 * possible
+    for name, arm in arms.items():
+        if name.startswith("dense"):
+            assert arm["synapses"] == possible
+        if name.startswith("random sparse"):
+            assert arm["synapses"] == pytest.approx(champion, rel=0.25)
+        if name.startswith("champion's mask") or name == "shuffled genome":
+            assert arm["synapses"] == champion
+        if arm["role"] == "reference":
+            assert arm["synapses"] == 0
+
+
+def test_only_tuned_baselines_spent_lives(result: dict[str, Any]) -> None:
+    spent = {name: arm["tuning_lives"] for name, arm in result["arms"].items() if arm["tuning_lives"]}
+    assert set(spent) == {"dense, tuned backprop", "random sparse, tuned backprop"}
+    assert result["ledger"]["baseline_tuning_lifetimes"] == sum(spent.values())
+    assert result["ledger"]["best_baseline"] in spent
+
+
+def test_the_numbering_of_hidden_neurons_changes_nothing(result: dict[str, Any]) -> None:
+    for score in ("aulc", "jumpstart"):
+        for bound in ("value", "lo", "hi"):
+            own, renumbered = (result["arms"][name]["scores"][score][bound] for name in (CHAMPION, "relabelled"))
+            assert own == pytest.approx(renumbered, rel=1e-4)
+    assert result["arms"]["relabelled"]["scores"]["aulc_minus_champion"]["value"] == pytest.approx(0, abs=1e-4)
+
+
+def test_arms_live_the_same_lives_so_that_a_copy_differs_by_nothing(result: dict[str, Any]) -> None:
+    assert result["arms"][CHAMPION]["scores"]["aulc_minus_champion"] == {"value": 0.0, "lo": 0.0, "hi": 0.0}
+
+
+@pytest.mark.slow
+def test_baselines_with_evolved_hyperparameters_stay_within_the_budget(experiment: Experiment, one_device: None) -> None:
+    config = replace(experiment.comparison, evolve_baselines=True)
+    result = _compare(experiment.organism, experiment.task, config, names=sorted(EVOLVED))
+    assert set(result["arms"]) >= EVOLVED
+    for name in EVOLVED:
+        _check_arm(name, result["arms"][name], result["samples"])
+        assert result["arms"][name]["genome_size"] > 0
+        assert result["arms"][name]["tuning_lives"] > 30 * 8
+
+
+def test_labels_that_mean_nothing_are_predicted_by_no_arm(one_device: None) -> None:
+    task = Blobs(shots=4, probes=8, informative=False)
+    result = _compare(Organism(CHAIN, DIRECT, Episodic()), task, Comparison(lives=64, evolve_baselines=False))
+    assert len(result["arms"]) > 8
+    for name, arm in result["arms"].items():
+        accuracy = arm["curves"]["accuracy"]
+        assert abs(accuracy["mean"][-1] - 0.5) < 0.08, name
+        if "loss" in arm["curves"]:
+            assert arm["curves"]["loss"]["mean"][-1] > np.log(2) - 0.02, name
+
+
+def test_regression_is_compared_by_loss_alone() -> None:
+    result = _compare(guesser(), Line(), Comparison(lives=8, evolve_baselines=False), names=["initial genome", "1-NN on inputs"])
+    assert set(result["arms"]) == {CHAMPION, CENTROID, "initial genome"}
+    assert result["chance"] is None
+    for name, arm in result["arms"].items():
+        assert set(arm["curves"]) == {"loss"}
+        assert "samples_to" not in arm["scores"]
+        _check_arm(name, arm, result["samples"])
+
+
+def test_a_perfect_guess_has_no_loss() -> None:
+    organism = Organism(guesser().substrate, DIRECT, Guess(center=1.0))
+    genomes = jnp.zeros((3, organism.genome_spec.size))
+    setting = {"initial": genomes[0], "task": Line(), "strategy": Strategy("Open_ES", 4), "schedule": Schedule(), "fitness": Fitness(),
+               "budget": 1}  # fmt: skip
+    result = compare(organism, genomes[0], genomes[1], setting, Comparison(lives=4), names=[])
+    assert result["arms"][CHAMPION]["scores"]["aulc"]["value"] == pytest.approx(0, abs=1e-6)
+    assert result["arms"][CHAMPION]["scores"]["jumpstart"]["value"] == pytest.approx(1.0)
+
+
+# parts of a comparison
+
+
+def _setting(**changes: Any) -> Setting:
+    organism = Organism(CHAIN, DIRECT, Gradient())
+    genome = jnp.zeros(organism.genome_spec.size)
+    setting = Setting(
+        organism, genome, genome, 40, Blobs(shots=4), Strategy("Open_ES", 4), Schedule(), Fitness(), BUDGET, evolve=False, seed=0
+    )
+    return replace(setting, **changes)
+
+
+def test_a_diverged_life_counts_as_the_worst_in_every_mean() -> None:
+    loss = jnp.array([[1.0, 0.5, 0.5, 0.5, 0.5], [1.0, jnp.nan, jnp.inf, 1e9, 0.5]])
+    log = LifetimeLog(loss, jnp.zeros((2, 5)).at[1, 2].set(jnp.nan), jnp.zeros(2), jnp.full(2, 40.0), jnp.array([False, True]))
+    setting = _setting(fitness=Fitness(worst=-10.0))
+    arm = champion_arms(setting.organism, setting.champion, setting.champion)[0]
+    entry = measure(arm, log, setting, Comparison(bootstrap=100))
+    assert entry["failed"] == 0.5
+    assert entry["curves"]["loss"]["mean"] == pytest.approx([1.0, 5.25, 5.25, 5.25, 0.5])
+    assert np.isfinite(entry["curves"]["accuracy"]["mean"]).all()
+
+
+def test_an_interval_covers_the_mean_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    draws = rng.exponential(size=(300, 60))  # skewed, as losses are
+    bounds = [interval(sample, 300, seed=i)[1:] for i, sample in enumerate(draws)]
+    covered = np.mean([lo <= 1.0 <= hi for lo, hi in bounds])
+    assert 0.88 < covered < 0.99
+
+
+def test_an_interval_keeps_the_shape_and_contains_the_mean() -> None:
+    values = np.random.default_rng(1).normal(size=(20, 3, 2))
+    mean, lo, hi = interval(values, 200)
+    assert mean.shape == lo.shape == hi.shape == (3, 2)
+    np.testing.assert_allclose(mean, values.mean(0))
+    assert ((lo < mean) & (mean < hi)).all()
+    assert interval(np.ones(5), 100) == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("own", "rival", "saved"),
+    [
+        ([4, 2, 1, 1], [4, 3, 2, 2], 3.0),  # reaches 2 at step 1 instead of 4
+        ([4, 3, 1, 1], [4, 3, 3, 2], 2.5),  # reaches 2 half way between steps 1 and 2
+        ([1, 1, 1, 1], [4, 3, 3, 2], 4.0),  # is there at birth
+        ([4, 4, 4, 3], [4, 3, 3, 2], 0.0),  # never gets there
+        ([4, 3, 3, 2], [4, 3, 3, 2], 0.0),  # is no faster
+    ],
+)
+def test_samples_saved_by_hand(own: list[int], rival: list[int], saved: float) -> None:
+    assert samples_saved(np.array([0.0, 1, 2, 4]), np.array(own, float), np.array(rival, float)) == pytest.approx(saved)
+
+
+def _entry(role: str, loss: list[float], tuning: int = 0) -> dict[str, Any]:
+    return {
+        "role": role,
+        "tuning_lives": tuning,
+        "curves": {"loss": {"mean": loss}},
+        "scores": {"aulc": {"value": np.mean(loss[1:])}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("champion", "saved", "even"),
+    [
+        ([4.0, 1.0, 1.0, 1.0], 2 * 3.0, (BUDGET - 30) * 8 / 6.0),  # reaches 1 at step 1, not 4; two samples a step
+        ([4.0, 3.9, 3.9, 3.9], None, None),
+    ],
+)
+def test_the_ledger_says_when_a_search_has_paid_for_itself(
+    champion: list[float], saved: float | None, even: float | None
+) -> None:
+    report = {
+        CHAMPION: _entry("evolved", champion),
+        "slow": _entry("baseline", [4.0, 4.0, 4.0, 4.0], tuning=50),
+        "tuned": _entry("baseline", [4.0, 3.0, 2.0, 1.0], tuning=30),
+        "untuned": _entry("baseline", [0.0, 0.0, 0.0, 0.0]),
+    }
+    setting = _setting(schedule=Schedule(probes=3))
+    out = ledger(setting, report, samples=8)
+    assert (out["outer_lifetimes"], out["outer_samples"], out["baseline_tuning_lifetimes"]) == (BUDGET, 800, 80)
+    assert out["best_baseline"] == "tuned"
+    assert out.get("samples_saved_per_life") == saved
+    assert out["break_even_lives"] == (even if even is None else pytest.approx(even))
+
+
+def _run(value: float, **changes: Any) -> dict[str, Any]:
+    arm = {
+        "role": "evolved", "synapses": round(100 * value), "note": "same", "chosen": f"rate {value}",
+        "curves": {"loss": {"mean": [value, 0.0], "lo": [0.0, 0.0], "hi": [9.0, 9.0]}},
+        "scores": {"aulc": {"value": value, "lo": 0.0, "hi": 9.0}, "samples_to": {"0.5": {"value": value, "lo": 0, "hi": 9, "censored": 0.5}}},
+    }  # fmt: skip
+    only = {"extra": arm} if value == 1.0 else {}
+    return {"task": "Toy", "split": "test", "samples": [0, 1], "arms": {"a": arm, **only}, "ledger": {"outer_lifetimes": 10, "break_even_lives": None},
+            "intervals": "over lives"} | changes  # fmt: skip
+
+
+def test_several_runs_are_merged_with_intervals_over_runs() -> None:
+    values = [1.0, 2.0, 4.0, 5.0]
+    merged = across_runs([_run(v) for v in values], bootstrap=200)
+    assert set(merged["arms"]) == {"a"}
+    arm = merged["arms"]["a"]
+    mean, lo, hi = map(float, interval(np.array(values), 200))
+    assert arm["scores"]["aulc"] == pytest.approx({"value": mean, "lo": lo, "hi": hi})
+    assert arm["curves"]["loss"]["mean"] == pytest.approx([mean, 0.0])
+    assert arm["curves"]["loss"]["hi"] == pytest.approx([hi, 0.0])
+    assert arm["scores"]["samples_to"]["0.5"]["censored"] == 0.5
+    assert (arm["synapses"], arm["note"], arm["chosen"]) == (300, "same", None)
+    assert merged["ledger"] == {"outer_lifetimes": 10, "break_even_lives": None}
+    assert "4 searches" in merged["intervals"]
+
+
+@pytest.mark.parametrize("changes", [{"task": "Other"}, {"split": "validation"}, {"samples": [0, 2]}])
+def test_runs_of_different_kinds_are_not_merged(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"compare: runs differ in {next(iter(changes))}: .*; compare like with like"):
+        across_runs([_run(1.0), _run(2.0, **changes)])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Comparison(lives=1), "lives must be at least 2"),
+        (lambda: Comparison(split="tests"), "split is 'tests'; one of train, validation, test"),  # type: ignore[arg-type]
+        (lambda: Comparison(bootstrap=10), "bootstrap must be at least 100"),
+    ],
+)
+def test_an_impossible_comparison_is_refused(make: Callable[[], Comparison], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()

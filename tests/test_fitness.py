@@ -1,0 +1,101 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evodev.fitness import Fitness, aulc, jumpstart, slope_aligned, steps_to
+from evodev.lifetime import LifetimeLog
+
+SCHEDULE = (0, 1, 2, 4, 8)
+LOSS = jnp.array([9.0, 4.0, 3.0, 2.0, 1.0])
+losses = st.lists(st.floats(0, 10, width=16), min_size=5, max_size=5).map(lambda values: np.array(values, np.float32))
+
+
+def _log(loss: jnp.ndarray, *, failed: bool = False, operations: float = 0.0) -> LifetimeLog:
+    return LifetimeLog(loss, -loss, jnp.asarray(operations), jnp.asarray(1.0), jnp.asarray(failed))
+
+
+def test_aulc_is_the_trapezoid_after_birth_by_hand() -> None:
+    # (3.5 * 1 + 2.5 * 2 + 1.5 * 4) / 7; the loss at birth does not count
+    assert float(aulc(LOSS, SCHEDULE)) == pytest.approx(14.5 / 7)
+
+
+def test_aulc_of_a_single_probe_is_the_loss_there() -> None:
+    assert float(aulc(jnp.array([5.0, 2.0]), (0, 3))) == 2.0
+
+
+@given(losses, st.floats(0, 3, width=16))
+def test_aulc_of_a_constant_is_the_constant_and_shifts_add(loss: np.ndarray, shift: float) -> None:
+    assert float(aulc(jnp.full(5, shift), SCHEDULE)) == pytest.approx(shift, abs=1e-5)
+    assert float(aulc(jnp.asarray(loss + shift), SCHEDULE)) == pytest.approx(
+        float(aulc(jnp.asarray(loss), SCHEDULE)) + shift, abs=1e-3
+    )
+
+
+def test_jumpstart_is_what_is_known_at_birth() -> None:
+    assert float(jumpstart(LOSS, 10.0)) == 1.0
+
+
+@given(losses, st.floats(-5, 5, width=16))
+def test_slope_ignores_a_head_start(loss: np.ndarray, shift: float) -> None:
+    own, shifted = (float(slope_aligned(jnp.asarray(x), SCHEDULE)) for x in (loss, loss + np.float32(shift)))
+    assert own == pytest.approx(shifted, abs=1e-3)
+
+
+def test_slope_is_the_fall_a_doubling_of_samples() -> None:
+    assert float(slope_aligned(LOSS, SCHEDULE)) == pytest.approx(1.0)
+    assert float(slope_aligned(2 * LOSS, SCHEDULE)) == pytest.approx(2.0)
+
+
+def test_steps_to_a_score_and_censoring() -> None:
+    score = jnp.array([[0.0, 0.5, 0.4, 0.9, 0.9], [0.9, 0.1, 0.1, 0.1, 0.1], [0.1, 0.2, 0.3, 0.4, 0.5]])
+    steps, censored = steps_to(score, SCHEDULE, 0.5)
+    np.testing.assert_array_equal(steps, [1, 0, 8])
+    np.testing.assert_array_equal(censored, [False, False, False])
+    steps, censored = steps_to(score, SCHEDULE, 0.6)
+    np.testing.assert_array_equal(steps, [4, 0, 8])
+    np.testing.assert_array_equal(censored, [False, False, True])
+
+
+@pytest.mark.parametrize(("measure", "expected"), [("aulc", -14.5 / 7), ("final", -1.0), ("slope", 1.0)])
+def test_fitness_is_higher_for_the_better_life(measure, expected: float) -> None:
+    fitness = Fitness(measure)
+    assert float(fitness(_log(LOSS), SCHEDULE)) == pytest.approx(expected)
+    slower = jnp.array([9.0, 4.0, 3.9, 3.5, 3.0])
+    assert float(fitness(_log(slower), SCHEDULE)) < expected
+
+
+def test_operations_cost_by_the_thousand() -> None:
+    assert float(Fitness("final", operations_cost=0.5)(_log(LOSS, operations=2000.0), SCHEDULE)) == pytest.approx(-2.0)
+
+
+@pytest.mark.parametrize("value", [jnp.nan, jnp.inf, -jnp.inf])
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_diverged_life_is_finite_and_worst(value: float, failed: bool) -> None:
+    diverged = _log(LOSS.at[3].set(value), failed=failed)
+    assert float(Fitness(worst=-7.0)(diverged, SCHEDULE)) == -7.0
+
+
+@given(losses, st.booleans())
+def test_failing_is_never_the_better_choice(loss: np.ndarray, failed: bool) -> None:
+    fitness = Fitness(worst=-3.0)
+    assert (
+        -3.0
+        == float(fitness(_log(jnp.asarray(loss), failed=True), SCHEDULE))
+        <= float(fitness(_log(jnp.asarray(loss)), SCHEDULE))
+    )
+
+
+def test_a_batch_of_lives_is_scored_life_by_life() -> None:
+    log = LifetimeLog(jnp.stack([LOSS, 2 * LOSS]), jnp.zeros((2, 5)), jnp.zeros(2), jnp.ones(2), jnp.array([False, True]))
+    np.testing.assert_allclose(Fitness()(log, SCHEDULE), [-14.5 / 7, -100.0], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [({"measure": "speed"}, "measure is 'speed'; one of aulc, final, slope"), ({"worst": -np.inf}, "worst must be finite")],
+)
+def test_impossible_settings_are_refused(fields: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Fitness(**fields)

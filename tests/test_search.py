@@ -1,0 +1,195 @@
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from evodev.search import STRATEGIES, Schedule, Search, SearchState, Strategy
+from tests.tiny import Line, guess_search, guesser
+
+REPRESENTATIVE = ("Open_ES", "SNES", "CMA_ES", "PGPE", "SV_Open_ES", "GuidedES", "SimpleGA", "DifferentialEvolution")
+"""A family each; the others are run with ``-m slow``."""
+
+Bits = dict[str, np.ndarray]
+
+
+def _bits(state: SearchState) -> Bits:
+    """Every number of a state; keys as their data."""
+    paths = jax.tree_util.tree_leaves_with_path(state)
+    return {jax.tree_util.keystr(path): np.asarray(jax.device_get(leaf)) for path, leaf in paths}
+
+
+def _assert_same(a: SearchState, b: SearchState) -> None:
+    left, right = _bits(a), _bits(b)
+    assert left.keys() == right.keys()
+    for name in left:
+        np.testing.assert_array_equal(left[name], right[name], err_msg=name)
+
+
+def _finished(search: Search, state: SearchState | None = None) -> tuple[SearchState, list[dict[str, float]]]:
+    records = []
+    state = search.start() if state is None else state
+    for state, more in search.run(state):  # noqa: B007 - the last one is wanted
+        records += more
+    return state, records
+
+
+@pytest.mark.parametrize("name", [n if n in REPRESENTATIVE else pytest.param(n, marks=pytest.mark.slow) for n in STRATEGIES])
+def test_every_strategy_searches(name: str) -> None:
+    search = guess_search(Strategy(name, 8))
+    state, records = search.advance(search.start())
+    assert [record["generation"] for record in records] == [1, 2]
+    assert all(np.isfinite(list(record.values())).all() for record in records)
+    assert all(r["fitness_min"] <= r["fitness_mean"] <= r["fitness_max"] for r in records)
+    assert {"validation_centroid", "validation_best", "validation_champion"} <= records[-1].keys()
+    assert int(state.generation) == 2
+    for genome in (state.centroid, state.best, state.champion):
+        assert genome.shape == (search.spec.size,)
+        assert np.isfinite(genome).all()
+
+
+@pytest.mark.parametrize("name", ["Open_ES", "SimpleGA"])
+def test_a_search_finds_the_known_optimum(name: str) -> None:
+    """The slope of the line is 1, so that the guess 1 has no loss; the genome of zeros guesses 0."""
+    strategy = Strategy(name, 16, sigma=0.3, sigma_final=0.1, learning_rate=0.2, learning_rate_final=0.05)
+    search = guess_search(strategy, generations=40, block=40)
+    state, records = search.advance(search.start(jnp.zeros(search.spec.size)))
+    assert records[-1]["fitness_mean"] > records[0]["fitness_mean"] + 0.2
+    guess = search.organism.split(state.champion)[1]["guess"]
+    assert float(guess) == pytest.approx(1.0, abs=0.15)
+    assert records[-1]["validation_champion"] > -0.05
+
+
+def test_the_block_size_does_not_change_the_search() -> None:
+    (one, first), (three, second) = (_finished(guess_search(generations=4, block=block)) for block in (1, 3))
+    np.testing.assert_allclose(one.centroid, three.centroid, rtol=1e-5, atol=1e-6)
+    for a, b in zip(first, second, strict=True):
+        assert a["fitness_mean"] == pytest.approx(b["fitness_mean"], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["Open_ES", "SNES", "SimpleGA"])
+def test_a_restored_state_goes_on_bit_for_bit(name: str) -> None:
+    through = guess_search(Strategy(name, 8), generations=3, block=1)
+    end, records = _finished(through)
+
+    stopped = guess_search(Strategy(name, 8), generations=3, block=1)
+    middle, first = stopped.advance(stopped.start())
+    kept = jax.tree.map(np.asarray, jax.device_get(middle))
+    again = guess_search(Strategy(name, 8), generations=3, block=1)
+    restored, rest = _finished(again, jax.tree.map(jnp.asarray, kept))
+    _assert_same(end, restored)
+    assert records == first + rest
+
+
+def test_the_seed_decides_the_search() -> None:
+    states = [guess_search(seed=seed).start() for seed in (0, 0, 1)]
+    _assert_same(states[0], states[1])
+    assert not np.array_equal(states[0].initial, states[2].initial)
+
+
+def test_lives_are_fresh_in_every_generation() -> None:
+    # a genome that strategies cannot move: whatever changes from generation to generation is the lives
+    search = guess_search(Strategy("Open_ES", 8, sigma=1e-9, sigma_final=1e-9, learning_rate=1e-9, learning_rate_final=1e-9))
+    _, (first, second) = search.advance(search.start())
+    assert first["fitness_mean"] != second["fitness_mean"]
+    assert first["fitness_min"] == pytest.approx(first["fitness_max"], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["Open_ES", "SNES", "SimpleGA"])
+def test_lives_that_fail_are_counted_and_never_reach_the_strategy_as_nan(name: str) -> None:
+    search = guess_search(Strategy(name, 8, sigma=1.0), fused=True)
+    state, records = search.advance(search.start(jnp.zeros(search.spec.size)))
+    assert any(0 < record["failed"] < 1 for record in records)
+    failing = [record for record in records if record["failed"]]
+    assert all(record["fitness_min"] == search.fitness.worst for record in failing)
+    assert all(np.isfinite(value).all() for path, value in _bits(state).items() if np.issubdtype(value.dtype, np.floating))
+    assert float(search.organism.split(state.champion)[1]["fuse"]) <= 0
+
+
+def test_the_champion_is_the_best_on_validation_so_far() -> None:
+    search = guess_search(Strategy("Open_ES", 8, sigma=0.5, learning_rate=0.5), generations=6, block=1)
+    best = -np.inf
+    for state, records in search.run():
+        last = records[-1]
+        assert last["validation_champion"] == max(best, last["validation_centroid"], last["validation_best"])
+        if last["validation_champion"] > best:
+            champion = state.centroid if bool(state.champion_is_centroid) else state.best
+            np.testing.assert_array_equal(state.champion, champion)
+            assert int(state.champion_generation) == last["generation"]
+        best = last["validation_champion"]
+
+
+def test_the_last_block_is_what_is_left_and_then_it_is_over() -> None:
+    search = guess_search(generations=3, block=2)
+    state, records = _finished(search)
+    assert [record["generation"] for record in records] == [1, 2, 3]
+    with pytest.raises(ValueError, match="all 3 generations are done; ask for more generations"):
+        search.advance(state)
+
+
+@pytest.mark.parametrize(("name", "extra"), [("Open_ES", 0), ("SimpleGA", 8 * 2)])
+def test_the_ledger_counts_training_and_validation_lives(name: str, extra: int) -> None:
+    search = guess_search(Strategy(name, 8), generations=5, block=2)  # 2 lives a genome, 4 validation lives
+    assert search.lives_at(5) == extra + 5 * 8 * 2 + 3 * 2 * 4
+
+
+def test_a_search_starts_from_a_given_genome() -> None:
+    search = guess_search()
+    initial = jnp.arange(float(search.spec.size))
+    state = search.start(initial)
+    for genome in (state.initial, state.centroid, state.champion):
+        np.testing.assert_array_equal(genome, initial)
+    with pytest.raises(ValueError, match=rf"expected {search.spec.size} numbers to start from, given shape \(2,\)"):
+        search.start(jnp.zeros(2))
+
+
+def test_rates_decay_to_their_final_values() -> None:
+    strategy = Strategy("Open_ES", 8, sigma=0.4, sigma_final=0.1)
+    algorithm, _ = strategy.build(5, generations=10)
+    assert [float(algorithm.std_schedule(g)) for g in (0, 5, 10, 20)] == pytest.approx([0.4, 0.2, 0.1, 0.1])
+
+
+@pytest.mark.parametrize("spelling", ["Open_ES", "open-es", "OPENES", "open_es"])
+def test_a_strategy_is_found_however_it_is_spelt(spelling: str) -> None:
+    assert Strategy(spelling).algorithm == "Open_ES"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "OpenEES"}, "no strategy named 'OpenEES'; did you mean 'Open_ES'?"),
+        ({"population": 7}, "population must be even and at least 4, given 7"),
+        ({"population": 2}, "population must be even and at least 4"),
+        ({"sigma": 0.0}, "sigma must be positive"),
+        ({"learning_rate_final": -1.0}, "learning_rate_final must be positive"),
+    ],
+)
+def test_an_impossible_strategy_is_refused_by_field(fields: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Strategy(**fields)
+
+
+def test_an_unknown_option_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"SimpleGA has no option 'elite'; it has: .*crossover_rate"):
+        Strategy("SimpleGA", 8, options={"elite": 0.5}).build(4, 10)
+    _, params = Strategy("SimpleGA", 8, options={"crossover_rate": 0.25}).build(4, 10)
+    assert float(params.crossover_rate) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("generations", 0), ("lives", 0), ("validation_lives", 0), ("block", 0), ("probes", 0), ("chunk", -1)]
+)
+def test_an_impossible_schedule_is_refused_by_field(field: str, value: int) -> None:
+    with pytest.raises(ValueError, match=f"schedule: {field} must be"):
+        replace(Schedule(), **{field: value})
+
+
+def test_a_population_is_divided_among_two_devices() -> None:
+    schedule = Schedule(2, lives=2, validation_lives=4, block=2)
+    records = []
+    for devices in (1, 2):
+        search = Search(guesser(), Line(), Strategy("Open_ES", 8), schedule, devices=devices)
+        records.append(search.advance(search.start())[1])
+    for one, two in zip(*records, strict=True):
+        assert one == pytest.approx(two, rel=1e-5)

@@ -1,0 +1,126 @@
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import jax
+import networkx as nx
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from evodev import workflow
+from evodev.baselines import BASELINES
+from evodev.comparison import CENTROID, CHAMPION
+from evodev.runs import Run, RunError, load_champion
+from evodev.search import SearchState
+from tests.tiny import digits_experiment
+
+pytestmark = pytest.mark.usefixtures("one_device")
+EXPERIMENT = digits_experiment()
+FEW = {name: BASELINES[name] for name in ("initial genome", "1-NN on inputs")}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run searched to its end on one device, compared with few arms and reported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax, "local_device_count", lambda: 1)
+        patch.setattr("evodev.comparison.BASELINES", FEW)
+        run = Run.create(tmp_path_factory.mktemp("runs") / "finished", EXPERIMENT, command="evodev search")
+        workflow.search(run)
+        workflow.compare_run(run)
+        workflow.report_run(run)
+    return run
+
+
+def _numbers(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in record.items() if name != "seconds"} for record in records]
+
+
+def test_a_search_leaves_metrics_a_checkpoint_and_a_champion(finished: Run) -> None:
+    assert [record["generation"] for record in finished.metrics()] == [1, 2]
+    champion = load_champion(finished.path)
+    assert champion.experiment == EXPERIMENT
+    validation = [record["validation_champion"] for record in finished.metrics()]
+    assert champion.about["validation"] == pytest.approx(max(validation))
+
+
+def test_a_finished_search_has_nothing_left_to_do(finished: Run) -> None:
+    before, metrics = (finished.path / "champion.safetensors").read_bytes(), finished.metrics()
+    seen: list[int] = []
+    state = workflow.search(finished, watch=lambda engine, state, records: seen.append(1))
+    assert int(state.generation) == EXPERIMENT.schedule.generations
+    assert not seen
+    assert (finished.path / "champion.safetensors").read_bytes() == before
+    assert finished.metrics() == metrics
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_search_is_checkpointed_and_ends_as_if_it_had_not_been(finished: Run, tmp_path: Path, number: int) -> None:
+    run = Run.create(tmp_path / "stopped", EXPERIMENT)
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(engine: Any, state: SearchState, records: Any) -> None:
+        os.kill(os.getpid(), number)
+
+    with pytest.raises(workflow.Interrupted):
+        workflow.search(run, watch=stop)
+    assert signal.getsignal(signal.SIGINT) == before
+    assert [record["generation"] for record in run.metrics()] == [1]
+    assert not (run.path / "champion.json").exists()
+    with pytest.raises(RunError, match="has no champion yet; finish it with `evodev resume"):
+        workflow.compare_run(run)
+
+    # metrics beyond the checkpoint, as a kill would leave them, are written again
+    run.append_metrics([{"generation": 2, "fitness_mean": 99.0}])
+    workflow.search(Run.open(run.path))
+    assert _numbers(run.metrics()) == _numbers(finished.metrics())
+    assert (run.path / "champion.safetensors").read_bytes() == (finished.path / "champion.safetensors").read_bytes()
+
+
+def test_a_comparison_is_written_with_both_ledgers(finished: Run) -> None:
+    comparison = json.loads((finished.path / "comparison.json").read_text())
+    assert set(comparison["arms"]) == {CHAMPION, CENTROID, *FEW}
+    assert comparison["ledger"]["outer_lifetimes"] == EXPERIMENT.search().lives_at(2)
+    assert comparison["ledger"]["search_seconds"] > 0
+    assert workflow.comparison_of(finished) == comparison
+
+
+def test_a_report_is_a_page_with_its_figures_beside_it(finished: Run) -> None:
+    page = (finished.path / "report.html").read_text()
+    assert CHAMPION in page
+    assert page.count("data:image/png") >= len(list(finished.path.glob("*.png"))) > 0
+
+
+def test_several_runs_are_compared_over_their_seeds(finished: Run) -> None:
+    merged = workflow.compare_runs([finished, finished])
+    assert "2 searches" in merged["intervals"]
+    own = json.loads((finished.path / "comparison.json").read_text())["arms"][CHAMPION]["scores"]["aulc"]["value"]
+    assert merged["arms"][CHAMPION]["scores"]["aulc"] == pytest.approx({"value": own, "lo": own, "hi": own})
+
+
+def test_seeds_are_runs_of_their_own(tmp_path: Path) -> None:
+    runs = workflow.search_seeds(tmp_path / "many", EXPERIMENT, 3)
+    assert [(run.path.name, run.experiment.seed) for run in runs] == [("seed-0", 0), ("seed-1", 1), ("seed-2", 2)]
+    with pytest.raises(RunError, match="many exists already"):
+        workflow.search_seeds(tmp_path / "many", EXPERIMENT, 1)
+
+
+def test_a_grown_champion_is_exported_whole_in_every_format(finished: Run, tmp_path: Path) -> None:
+    champion = load_champion(finished.path)
+    network, paths = workflow.grow(champion, tmp_path / "network")
+    assert all(path.stat().st_size for path in paths)
+    arrays, zipped = load_file(tmp_path / "network" / "network.safetensors"), np.load(tmp_path / "network" / "network.npz")
+    graph = nx.read_graphml(tmp_path / "network" / "network.graphml")
+    for name, weights in network.weights.items():
+        np.testing.assert_array_equal(arrays[f"weights/{name}"], weights)
+        np.testing.assert_array_equal(zipped[f"masks/{name}"], network.masks[name])
+    assert graph.number_of_nodes() == sum(p.size for p in EXPERIMENT.substrate.populations)
+    assert graph.number_of_edges() == sum(int(mask.sum()) for mask in network.masks.values())
+    pre, post = "input", "hidden"
+    i, j = (int(k[0]) for k in np.nonzero(np.asarray(network.masks[f"{pre}->{post}"])))
+    assert graph.edges[f"{pre}:{i}", f"{post}:{j}"]["weight"] == pytest.approx(float(network.weights[f"{pre}->{post}"][i, j]))
+    with pytest.raises(RunError, match="network.npz exists already; choose another --out"):
+        workflow.grow(champion, tmp_path / "network")
