@@ -253,6 +253,7 @@ def experiment_from(arguments: list[str]) -> tuple[str, Any, SearchOptions]:
         experiment = dataclasses.replace(
             experiment, schedule=dataclasses.replace(experiment.schedule, generations=options.generations)
         )
+    experiment.strategy.build(experiment.organism.genome_spec.size, experiment.schedule.generations)  # raises if it cannot be
     return name or (Path(config).stem if config else next(iter(PRESETS))), experiment, options
 
 

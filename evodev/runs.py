@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import json
+import logging
 import os
 import platform
 import subprocess
@@ -135,7 +136,9 @@ class Run:
         if not (path / "config.yaml").is_file():
             near = []
             if path.parent.is_dir():
-                near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir() if p.is_dir()], n=1)
+                near = difflib.get_close_matches(
+                    path.name, [p.name for p in path.parent.iterdir() if (p / "config.yaml").is_file()], n=1
+                )
             hint = f"; did you mean {path.parent / near[0]}?" if near else ""
             raise RunError(f"run: no run in {path} (no config.yaml){hint}")
         return cls(path, load_experiment(path / "config.yaml"))
@@ -168,6 +171,7 @@ class Run:
     def _manager(self) -> Any:
         import orbax.checkpoint as ocp
 
+        logging.getLogger("absl").setLevel(logging.CRITICAL)  # what orbax finds broken is said in our own words
         options = ocp.CheckpointManagerOptions(max_to_keep=KEEP, enable_async_checkpointing=False)
         return ocp.CheckpointManager((self.path / "checkpoints").resolve(), options=options)
 
@@ -185,6 +189,8 @@ class Run:
         try:
             with self._manager() as manager:
                 arguments = ocp.args.Composite(state=ocp.args.StandardSave(numbered), about=ocp.args.JsonSave(about))
+                if int(state.generation) in manager.all_steps():
+                    manager.delete(int(state.generation))  # a damaged one that the search was resumed from before
                 manager.save(int(state.generation), args=arguments, force=True)
         except OSError as error:
             raise RunError(f"checkpoint: cannot write to {self.path / 'checkpoints'}: {error}") from error
@@ -312,6 +318,8 @@ def load_champion(path: Path) -> Champion:
     Raises:
         RunError: if a file is missing, damaged, of another schema or does not fit its own specification.
     """
+    if not path.exists():
+        raise RunError(f"run: no run or champion at {path}")
     folder = path if path.is_dir() else path.parent
     about = read_json(folder / "champion.json")
     version = about.get("schema_version") if isinstance(about, dict) else None

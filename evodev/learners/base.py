@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from evodev.genome import GenomeSpec
 from evodev.network import Network, synapses
 from evodev.substrate import Substrate
-from evodev.types import Genes, Inputs, Key, Outputs, Scalar, Targets
+from evodev.types import Array, Genes, Inputs, Key, Outputs, Scalar, Targets
 
 
 class Learner(ABC):
@@ -24,7 +24,7 @@ class Learner(ABC):
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         """The genes that the learner owns; raises ValueError for a substrate that it cannot serve."""
 
-    def perceive(self, network: Network, inputs: Inputs, substrate: Substrate) -> Inputs:
+    def perceive(self, network: Network, inputs: Inputs, substrate: Substrate) -> Array:
         """What ``step`` and ``predict`` will be given in place of the inputs; the inputs themselves unless overridden."""
         return inputs
 

@@ -60,7 +60,7 @@ class Episodic(Learner):
             ]
         )
 
-    def perceive(self, network: Network, inputs: Inputs, substrate: Substrate) -> Inputs:
+    def perceive(self, network: Network, inputs: Inputs, substrate: Substrate) -> Array:
         return readout_inputs(substrate, network, inputs)
 
     def init(self, genes: Genes, network: Network, substrate: Substrate, *, key: Key) -> EpisodicState:

@@ -45,7 +45,7 @@ class Hebbian(Learner):
         readout_projections(substrate)
         return spec_of([Gene("log_temperature", (), 2.0, 0.3), Gene("log_rate", (), -1.0, 0.5), Gene("adaptation", (), 1.0, 1.0)])
 
-    def perceive(self, network: Network, inputs: Inputs, substrate: Substrate) -> Inputs:
+    def perceive(self, network: Network, inputs: Inputs, substrate: Substrate) -> Array:
         return readout_inputs(substrate, network, inputs)
 
     def init(self, genes: Genes, network: Network, substrate: Substrate, *, key: Key) -> HebbianState:
