@@ -225,6 +225,8 @@ class Search:
         if count < 1:
             raise ValueError(f"search: all {self.schedule.generations} generations are done; ask for more generations")
         begin = int(state.generation)
+        # a fresh, a restored and a carried state enter the same program, laid out alike: bit for bit needs that
+        state = jax.tree.map(jnp.asarray, jax.device_get(state))
         state, (history, validation) = self._block(count)(state)
         history, validation = jax.device_get((history, validation))
         records = [
@@ -258,7 +260,7 @@ class Search:
             self.probe_steps,
             key=key_run,
             chunk=self.chunk,
-            devices=min(self.devices, genomes.shape[0]),
+            devices=self.devices,
         )
         density = log.synapses.mean(1) / self.organism.substrate.synapses
         return self.fitness(log, self.probe_steps), log.failed, density
