@@ -103,6 +103,8 @@ def _start(place: Path, python: list[str], *arguments: str) -> subprocess.Popen[
     environment = os.environ | {
         "EVODEV_CACHE": str(place / "cache"),
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        # bit for bit holds for one device layout; with several CPU devices a resumed search was seen to differ by rounding
+        "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false --xla_force_host_platform_device_count=1",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])),
     }
     return subprocess.Popen(
