@@ -35,6 +35,8 @@ for run in sys.argv[1:]:
 SLOWLY = """
 import sys, time
 from evodev import cli, runs, workflow
+
+pytestmark = pytest.mark.slow
 workflow.SECONDS_BETWEEN_CHECKPOINTS = float(sys.argv.pop(1))
 append = runs.Run.append_metrics
 def slowly(run, records):
