@@ -18,6 +18,8 @@ from evodev.runs import load_champion
 from evodev.search import Schedule
 from tests.tiny import digits_experiment
 
+pytestmark = pytest.mark.slow
+
 GENERATIONS, BLOCK = 80, 2
 TIMEOUT = 300
 
@@ -35,8 +37,6 @@ for run in sys.argv[1:]:
 SLOWLY = """
 import sys, time
 from evodev import cli, runs, workflow
-
-pytestmark = pytest.mark.slow
 workflow.SECONDS_BETWEEN_CHECKPOINTS = float(sys.argv.pop(1))
 append = runs.Run.append_metrics
 def slowly(run, records):
