@@ -18,8 +18,6 @@ from evodev.runs import load_champion
 from evodev.search import Schedule
 from tests.tiny import digits_experiment
 
-pytestmark = pytest.mark.slow
-
 GENERATIONS, BLOCK = 80, 2
 TIMEOUT = 300
 
@@ -36,7 +34,9 @@ for run in sys.argv[1:]:
 
 SLOWLY = """
 import sys, time
-from evodev import cli, runs, workflow
+from evodev import cli
+cli.prepare_jax()  # evosax uses jax as it is imported, and devices cannot be counted anew after that
+from evodev import runs, workflow
 workflow.SECONDS_BETWEEN_CHECKPOINTS = float(sys.argv.pop(1))
 append = runs.Run.append_metrics
 def slowly(run, records):
@@ -105,8 +105,7 @@ def _start(place: Path, python: list[str], *arguments: str) -> subprocess.Popen[
     environment = os.environ | {
         "EVODEV_CACHE": str(place / "cache"),
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        # bit for bit holds for one device layout; with several CPU devices a resumed search was seen to differ by rounding
-        "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false --xla_force_host_platform_device_count=1",
+        "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])),
     }
     return subprocess.Popen(
