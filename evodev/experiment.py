@@ -184,4 +184,6 @@ def _from_union(options: tuple[Any, ...], data: Any, where: str) -> Any:
     for option in options:
         if option in (int, float, str, bool) and type(data) is option:
             return data
+        if get_origin(option) is tuple and isinstance(data, list | tuple):
+            return from_plain(option, data, where)
     raise ValueError(f"{where}: {data!r} cannot be read from a file; expected {' or '.join(str(o) for o in options)}")

@@ -74,7 +74,8 @@ class Network:
 
     ``weights[p]`` is a matrix, or a shared form (:class:`KernelWeights`, :class:`PoolWeights`) in a network whose grown
     synapses never change in life; :func:`matrix` undoes that. It is already masked at birth; a learner keeps it so. A
-    projection without gains has gain 1. Keys are projection names (``pre->post``) and population names.
+    projection without gains has gain 1. ``channels`` are what development expressed for the learner beyond that, by channel
+    and projection. Keys are projection names (``pre->post``) and population names.
     """
 
     weights: dict[str, Any]
@@ -82,6 +83,7 @@ class Network:
     gains: dict[str, Matrix]
     biases: dict[str, Vector]
     alive: dict[str, Vector]
+    channels: dict[str, dict[str, Matrix]] = struct.field(default_factory=dict)
 
 
 def synapse_counts(network: Network) -> dict[str, Scalar]:

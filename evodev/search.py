@@ -351,3 +351,60 @@ class Search:
             best=flat[fitness.argmax()],
         )
         return state, record
+
+
+def maximise(
+    score: Callable[..., Array],
+    size: int,
+    strategy: Strategy,
+    generations: int,
+    *,
+    key: Key,
+    initial: Genome | None = None,
+) -> tuple[Genome, Genome, Array]:
+    """Move genomes by a strategy towards a high score, whatever the score is of; one compiled program.
+
+    For fitting, and for worlds that are not a :class:`Task`; :class:`Search` is for lives.
+
+    Args:
+        score: ``score(genomes, key=key) -> (population,)``, higher is better; not finite counts as worst of its generation.
+        size: numbers in a genome.
+        strategy: a distribution-based evosax strategy.
+        generations: how many.
+        key: of everything that is drawn.
+        initial: genome to start from; zeros if not given.
+
+    Returns:
+        The best genome seen, the centre of the search at its end, and the best score of each generation.
+
+    Raises:
+        ValueError: for a population-based strategy.
+    """
+    if strategy.is_population_based:
+        raise ValueError(
+            f"strategy: {strategy.algorithm} carries a population; choose a distribution-based one (CMA_ES, SNES, ...)"
+        )
+    algorithm, params = strategy.build(size, generations)
+    key_init, key_run = jax.random.split(key)
+    initial = jnp.zeros(size) if initial is None else initial
+
+    def generation(carry: Any, key: Key) -> tuple[Any, Array]:
+        state, best, best_score = carry
+        key_ask, key_score, key_tell = jax.random.split(key, 3)
+        genomes, state = algorithm.ask(key_ask, state, params)
+        scores = score(genomes, key=key_score)
+        finite = jnp.isfinite(scores)
+        scores = jnp.where(finite, scores, jnp.where(finite, scores, jnp.inf).min(initial=1e9))
+        state, _ = algorithm.tell(key_tell, genomes, -scores, state, params)
+        top = scores.argmax()
+        better = scores[top] > best_score
+        return (state, jnp.where(better, genomes[top], best), jnp.where(better, scores[top], best_score)), scores[top]
+
+    @jax.jit
+    def run(initial: Genome, key_init: Key, keys: Key) -> tuple[Genome, Genome, Array]:
+        state = algorithm.init(key_init, initial, params)
+        carry = _strong(state), initial, jnp.asarray(-jnp.inf)
+        (state, best, _), history = jax.lax.scan(generation, carry, keys)
+        return best, state.mean, history
+
+    return run(initial, key_init, jax.random.split(key_run, generations))

@@ -32,9 +32,10 @@ class Population:
         activation: one of ``ACTIVATIONS``.
         normalisation: ``none``; ``standard`` (zero mean, unit variance over the population); ``unit`` (unit length);
             ``types`` (divisive: each position by .2 plus the root mean square of its types).
+        at: coordinates of the positions, in the grid's order, where they are not those of a grid.
 
     Raises:
-        ValueError: for an empty grid or an unknown activation or normalisation.
+        ValueError: for an empty grid, an unknown activation or normalisation, or coordinates that are not as many.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Population:
     types: int = 1
     activation: str = "relu"
     normalisation: str = "none"
+    at: tuple[tuple[float, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.grid or min(self.grid) < 1 or self.types < 1:
@@ -51,6 +53,11 @@ class Population:
         if self.normalisation not in NORMALISATIONS:
             known = ", ".join(NORMALISATIONS)
             raise ValueError(f"substrate: {self.name}.normalisation is {self.normalisation!r}; one of {known}")
+        if self.at is not None and (len(self.at) != math.prod(self.grid) or len({len(place) for place in self.at}) != 1):
+            raise ValueError(
+                f"substrate: {self.name}.at needs {math.prod(self.grid)} coordinates of one dimension, one a grid position; "
+                f"given {len(self.at)}"
+            )
 
     @property
     def size(self) -> int:
@@ -59,7 +66,9 @@ class Population:
 
     @cached_property
     def positions(self) -> np.ndarray:
-        """Grid positions, shape (positions, dimensions), in [-1, 1]."""
+        """Where the positions are, shape (positions, dimensions); in [-1, 1] on a grid."""
+        if self.at is not None:
+            return np.array(self.at, np.float32)
         axes = [(np.arange(n) + 0.5) / n * 2 - 1 for n in self.grid]
         return np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")], axis=-1).astype(np.float32)
 

@@ -5,8 +5,9 @@ its ``genome_spec``. Any cells go with any wiring.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -16,18 +17,24 @@ from flax import struct
 from evodev.genome import GenomeSpec, branch
 from evodev.network import Network, matrix
 from evodev.substrate import Substrate
-from evodev.types import Array, Float, Genes, Genome, Key, Matrix, Vector
+from evodev.types import Array, Float, Genes, Genome, Key, Matrix, Scalar, Vector
+
+NEVER = -1e30
+"""The logit of a synapse that cannot be; finite, so that gradients stay so."""
 
 
 @struct.dataclass
 class Tissue:
     """What cells have become before wiring: a state (n, genes) and who is alive (n,), a population.
 
-    ``by_type`` says that a state depends on the type of a neuron alone, and repeats from position to position.
+    ``graph`` has the projections (pre, post) between which growth made links; a synapse outside them cannot exist, and a
+    projection that is not named has no limits. ``by_type`` says that a state depends on the type of a neuron alone, and
+    repeats from position to position.
     """
 
     states: dict[str, Float[Array, "n genes"]]
     alive: dict[str, Vector]
+    graph: dict[str, Matrix] = struct.field(default_factory=dict)
     by_type: bool = struct.field(pytree_node=False, default=False)
 
 
@@ -36,14 +43,29 @@ class Wires:
     """What wiring proposes: channels (pre, post) for each grown projection, and a bias for each neuron.
 
     ``logits`` say how much a synapse is wanted (higher is kept first), ``weights`` what it would weigh at birth,
-    ``gains`` how plastic it would be (1 where a projection has none). Weights may be in a shared form
-    (``network.Weights``).
+    ``gains`` how plastic it would be (1 where a projection has none), ``channels`` whatever else a learner asks for, by
+    channel and projection. Weights may be in a shared form (``network.Weights``).
     """
 
     logits: dict[str, Matrix]
     weights: dict[str, Any]
     gains: dict[str, Matrix]
     biases: dict[str, Vector]
+    channels: dict[str, dict[str, Matrix]] = struct.field(default_factory=dict)
+
+
+def emit(values: Mapping[str, Mapping[str, Any]], biases: dict[str, Vector]) -> Wires:
+    """Wires of named channels, channel -> projection -> (pre, post).
+
+    ``weight`` must be there. ``logit`` is the wish for a synapse, the size of its weight where it is not expressed apart;
+    ``gain`` is the logarithm of the plasticity gain; any other channel is handed to the learner as it is.
+    """
+    values = dict(values)
+    weights = dict(values.pop("weight"))
+    logits = {name: jnp.abs(matrix(w)) for name, w in weights.items()} | dict(values.pop("logit", {}))
+    # clipped so that no genome makes a gain infinite
+    gains = {name: jnp.exp(jnp.clip(g, -5.0, 5.0)) for name, g in values.pop("gain", {}).items()}
+    return Wires(logits, weights, gains, biases, {channel: dict(of) for channel, of in values.items()})
 
 
 @struct.dataclass
@@ -59,6 +81,9 @@ class Trace:
 class Cells(ABC):
     """First move: genes and substrate -> tissue."""
 
+    stochastic: ClassVar[bool] = False
+    """Whether the key changes the tissue."""
+
     @abstractmethod
     def widths(self, substrate: Substrate) -> dict[str, int]:
         """Length of a cell's state in each population."""
@@ -71,9 +96,21 @@ class Cells(ABC):
     def express(self, genes: Genes, substrate: Substrate, *, key: Key) -> Tissue:
         """Grow the tissue."""
 
+    def stages(self, genes: Genes, substrate: Substrate, *, key: Key) -> list[Tissue]:
+        """The tissue after each step of its growth, the finished one last; for pictures."""
+        return [self.express(genes, substrate, key=key)]
+
 
 class Wiring(ABC):
-    """Second move: tissue -> channels for every grown projection."""
+    """Second move: tissue -> channels for every grown projection.
+
+    Wirings that can express more than a weight have a field ``channels`` with the names of those further channels; see
+    :func:`emit` for what the names mean.
+    """
+
+    channels: tuple[str, ...] = ()
+    stochastic: ClassVar[bool] = False
+    """Whether the key changes the wires."""
 
     @abstractmethod
     def genome_spec(self, substrate: Substrate, widths: dict[str, int]) -> GenomeSpec:
@@ -87,9 +124,20 @@ class Wiring(ABC):
     def connect(self, genes: Genes, tissue: Tissue, substrate: Substrate, *, key: Key) -> Wires:
         """Propose synapses."""
 
+    def stages(self, genes: Genes, tissue: Tissue, substrate: Substrate, *, key: Key) -> list[Wires]:
+        """The wires after each step of their growth, the finished ones last; for pictures."""
+        return [self.connect(genes, tissue, substrate, key=key)]
+
 
 class Sparsity(ABC):
     """Second move, second half: which of the proposed synapses exist."""
+
+    stochastic: ClassVar[bool] = False
+    """Whether the key changes the masks."""
+
+    def at(self, progress: Scalar | float) -> "Sparsity":
+        """This rule when a share ``progress`` (0 to 1) of a training by gradient is over; annealed rules change."""
+        return self
 
     @abstractmethod
     def genome_spec(self, windows: dict[str, np.ndarray], substrate: Substrate) -> GenomeSpec:
@@ -108,6 +156,9 @@ class Sparsity(ABC):
 
 class Refinement(ABC):
     """Third move: network -> network, before experience."""
+
+    stochastic: ClassVar[bool] = False
+    """Whether the key changes the network."""
 
     @abstractmethod
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
@@ -139,7 +190,11 @@ class Decoder:
     @property
     def stochastic(self) -> bool:
         """Whether growth depends on the key; if not, one network is grown for all lives of a genome."""
-        return False
+        return any(part.stochastic for part in (self.cells, self.wiring, self.sparsity, *self.refinement))
+
+    def at(self, progress: Scalar | float) -> "Decoder":
+        """This decoder when a share ``progress`` (0 to 1) of a training by gradient is over."""
+        return replace(self, sparsity=self.sparsity.at(progress))
 
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         """Genes of all parts, named ``cells/...``, ``wiring/...``, ``sparsity/...``, ``refinement<i>/...``.
@@ -170,12 +225,35 @@ class Decoder:
     def trace(self, genome: Genome, substrate: Substrate, *, key: Key, shared: bool = False) -> Trace:
         """Genome -> every stage of its development; see :meth:`grow`."""
         genes = self.genome_spec(substrate).unpack(genome)
-        key_cells, key_wiring, key_sparsity, key_refine = jax.random.split(key, 4)
+        key_cells, key_wiring, key_rest = jax.random.split(key, 3)
         tissue = self.cells.express(branch(genes, "cells"), substrate, key=key_cells)
         wires = self.wiring.connect(branch(genes, "wiring"), tissue, substrate, key=key_wiring)
+        return self._finish(genes, tissue, wires, substrate, key=key_rest, shared=shared)
+
+    def film(self, genome: Genome, substrate: Substrate, *, key: Key) -> list[Trace]:
+        """What :meth:`trace` would give were growth broken off after each of its steps; the last is the whole trace."""
+        genes = self.genome_spec(substrate).unpack(genome)
+        key_cells, key_wiring, key_rest = jax.random.split(key, 3)
+        *young, tissue = self.cells.stages(branch(genes, "cells"), substrate, key=key_cells)
+        wirings = branch(genes, "wiring")
+        grown = [(t, self.wiring.connect(wirings, t, substrate, key=key_wiring)) for t in young]
+        grown += [(tissue, wires) for wires in self.wiring.stages(wirings, tissue, substrate, key=key_wiring)]
+        return [self._finish(genes, t, w, substrate, key=key_rest) for t, w in grown]
+
+    def _finish(
+        self, genes: Genes, tissue: Tissue, wires: Wires, substrate: Substrate, *, key: Key, shared: bool = False
+    ) -> Trace:
+        """From wires to network: sparsity, assembly, refinement."""
+        key_sparsity, key_refine = jax.random.split(key)
         windows = self.wiring.windows(substrate)
+        # what growth did not link is wanted least, so that a budget is not spent on it
+        logits = {
+            name: jnp.where(tissue.graph[name] > 0, x, NEVER) if name in tissue.graph else x for name, x in wires.logits.items()
+        }
+        wires = replace(wires, logits=logits)
         masks = self.sparsity.select(branch(genes, "sparsity"), wires, windows, substrate, key=key_sparsity)
-        whole = not self.refinement and self.sparsity.keeps_all(windows, substrate)
+        masks = {name: mask * tissue.graph.get(name, 1.0) for name, mask in masks.items()}
+        whole = not self.refinement and not tissue.graph and self.sparsity.keeps_all(windows, substrate)
         network = assemble(substrate, tissue, wires, masks, shared=shared and whole)
         for i, part in enumerate(self.refinement):
             part_key = jax.random.fold_in(key_refine, i)
@@ -198,7 +276,7 @@ def assemble(substrate: Substrate, tissue: Tissue, wires: Wires, masks: dict[str
             kept[name] = masks[name] * living
             weights[name] = wires.weights[name] if shared else matrix(wires.weights[name]) * kept[name]
     biases = {p.name: wires.biases.get(p.name, jnp.zeros(p.size)) for p in substrate.populations}
-    return Network(weights, kept, wires.gains, biases, tissue.alive)
+    return Network(weights, kept, wires.gains, biases, tissue.alive, wires.channels)
 
 
 def all_alive(substrate: Substrate) -> dict[str, Vector]:

@@ -1,6 +1,5 @@
 """What every decoder promises, over every composition of registered parts; a new part is covered by being registered."""
 
-from itertools import product
 from typing import Any
 
 import jax
@@ -24,9 +23,17 @@ FIELD = Substrate(
 )
 LINE, LOOP = mlp((10, 12, 4), skip=True), recurrent(6, 10, 2)
 
-COMPOSED = {
-    f"{c}-{w}-{s}": (Decoder(CELLS[c](), WIRINGS[w](), SPARSITIES[s]()), FIELD) for c, w, s in product(CELLS, WIRINGS, SPARSITIES)
-}
+
+
+def _compositions(rounds: int = 3) -> list[tuple[str, str, str]]:
+    """A Latin walk over the parts: all of them in every round, each time in other company."""
+    parts = [list(CELLS), list(WIRINGS), list(SPARSITIES)]
+    most = max(map(len, parts))
+    walk = [tuple(names[(i + turn * k) % len(names)] for k, names in enumerate(parts)) for turn in range(rounds) for i in range(most)]
+    return list(dict.fromkeys(walk))  # type: ignore[arg-type]
+
+
+COMPOSED = {f"{c}-{w}-{s}": (Decoder(CELLS[c](), WIRINGS[w](), SPARSITIES[s]()), FIELD) for c, w, s in _compositions()}
 NAMED = {f"{name}-{kind}": (d, s) for name, d in DECODERS.items() for kind, s in {"line": LINE, "loop": LOOP}.items()}
 CASES = COMPOSED | NAMED
 

@@ -42,9 +42,9 @@ def test_bilinear_wiring_of_two_genes_by_hand() -> None:
 def test_bilinear_wiring_can_express_gains() -> None:
     s, tissue = mlp((2, 1)), _tissue(input=[[1], [-2]], output=[[1]])
     genes = {"input->output/rules": jnp.ones((1, 1)), "input->output/gain_rules": jnp.ones((1, 1)), "output/bias": jnp.zeros(1)}
-    gains = Bilinear(gain=True).connect(genes, tissue, s, key=KEY).gains["input->output"]
+    gains = Bilinear(channels=("gain",)).connect(genes, tissue, s, key=KEY).gains["input->output"]
     np.testing.assert_allclose(gains, np.exp([[1.0], [-2.0]]), rtol=1e-6)
-    extra = Bilinear(gain=True).genome_spec(s, {"input": 1, "output": 1}).size
+    extra = Bilinear(channels=("gain",)).genome_spec(s, {"input": 1, "output": 1}).size
     assert extra == Bilinear().genome_spec(s, {"input": 1, "output": 1}).size + 1
 
 
@@ -69,7 +69,7 @@ def test_direct_wiring_is_a_gene_a_weight() -> None:
     assert spec.size == 2 * 3 + 3
     genes = spec.unpack(jnp.arange(9.0))
     np.testing.assert_array_equal(
-        Direct().connect(genes, _tissue(), s, key=KEY).weights["input->output"], genes["input->output/weights"]
+        Direct().connect(genes, _tissue(), s, key=KEY).weights["input->output"], genes["input->output/weight"]
     )
 
 

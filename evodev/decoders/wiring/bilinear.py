@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
-
-from evodev.decoders.base import Tissue, Wires, Wiring, biased
+from evodev.decoders.base import Tissue, Wires, Wiring, biased, emit
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.substrate import Substrate
 from evodev.types import Genes, Key
@@ -17,30 +15,27 @@ class Bilinear(Wiring):
     Departs from GEM in that each projection has rules O of its own and that biases are expressed too (x_j . b).
 
     Attributes:
-        gain: also express a plasticity gain exp(x_i G y_j), at the price of as many genes again.
+        channels: what to express beyond the weight (see ``base.emit``), by rules of its own, as many genes again each.
         bias_scale: size of the biases that a random genome expresses.
     """
 
-    gain: bool = False
+    channels: tuple[str, ...] = ()
     bias_scale: float = 0.3
 
     def genome_spec(self, substrate: Substrate, widths: dict[str, int]) -> GenomeSpec:
         out = []
         for p in substrate.grown:
             shape = (widths[p.pre], widths[p.post])
-            out.append(Gene(f"{p.name}/rules", shape, scale=(shape[0] * shape[1]) ** -0.5))
-            if self.gain:
-                out.append(Gene(f"{p.name}/gain_rules", shape, scale=0.3 * (shape[0] * shape[1]) ** -0.5))
+            scale = (shape[0] * shape[1]) ** -0.5
+            out.append(Gene(f"{p.name}/rules", shape, scale=scale))
+            out += [Gene(f"{p.name}/{channel}_rules", shape, scale=0.3 * scale) for channel in self.channels]
         out += [Gene(f"{name}/bias", (widths[name],), scale=self.bias_scale * widths[name] ** -0.5) for name in biased(substrate)]
         return spec_of(out)
 
     def connect(self, genes: Genes, tissue: Tissue, substrate: Substrate, *, key: Key) -> Wires:
-        weights, gains = {}, {}
-        for p in substrate.grown:
-            pre, post = tissue.states[p.pre], tissue.states[p.post]
-            weights[p.name] = pre @ genes[f"{p.name}/rules"] @ post.T
-            if self.gain:
-                gains[p.name] = jnp.exp(jnp.clip(pre @ genes[f"{p.name}/gain_rules"] @ post.T, -5.0, 5.0))
-        logits = {name: jnp.abs(w) for name, w in weights.items()}
-        biases = {name: tissue.states[name] @ genes[f"{name}/bias"] for name in biased(substrate)}
-        return Wires(logits, weights, gains, biases)
+        rules = {"weight": "rules"} | {channel: f"{channel}_rules" for channel in self.channels}
+        values = {
+            channel: {p.name: tissue.states[p.pre] @ genes[f"{p.name}/{rule}"] @ tissue.states[p.post].T for p in substrate.grown}
+            for channel, rule in rules.items()
+        }
+        return emit(values, {name: tissue.states[name] @ genes[f"{name}/bias"] for name in biased(substrate)})

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 
-from evodev.decoders.base import Tissue, Wires, Wiring, biased
+from evodev.decoders.base import Tissue, Wires, Wiring, biased, emit
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.substrate import Substrate
-from evodev.types import Genes, Key
+from evodev.types import Genes, Key, Matrix
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,19 @@ class PairwiseMLP(Wiring):
 
     Attributes:
         hidden: widths of the MLP's tanh layers.
+        channels: what to express beyond the weight (see ``base.emit``), an output of the same MLP each.
     """
 
     hidden: tuple[int, ...] = (16, 8)
+    channels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.hidden or min(self.hidden) < 1:
             raise ValueError(f"wiring: hidden needs one or more positive widths, given {self.hidden}")
 
-    def _layers(self, name: str, inputs: int) -> list[Gene]:
+    def _layers(self, name: str, inputs: int, outputs: int) -> list[Gene]:
         out, width = [], inputs
-        for i, size in enumerate((*self.hidden, 1)):
+        for i, size in enumerate((*self.hidden, outputs)):
             out.append(Gene(f"{name}/layer{i}", (width, size), scale=width**-0.5))
             out.append(Gene(f"{name}/offset{i}", (size,), scale=0.5))
             width = size
@@ -41,13 +43,14 @@ class PairwiseMLP(Wiring):
     def genome_spec(self, substrate: Substrate, widths: dict[str, int]) -> GenomeSpec:
         out = []
         for p in substrate.grown:
-            out += self._layers(p.name, widths[p.pre] + widths[p.post])
+            out += self._layers(p.name, widths[p.pre] + widths[p.post], 1 + len(self.channels))
         for name in biased(substrate):
-            out += self._layers(f"{name}/bias", widths[name])
+            out += self._layers(f"{name}/bias", widths[name], 1)
         return spec_of(out)
 
     def connect(self, genes: Genes, tissue: Tissue, substrate: Substrate, *, key: Key) -> Wires:
-        weights, biases = {}, {}
+        values: dict[str, dict[str, Matrix]] = {channel: {} for channel in ("weight", *self.channels)}
+        biases = {}
         for p in substrate.grown:
             pre, post = tissue.states[p.pre], tissue.states[p.post]
             first = genes[f"{p.name}/layer0"]
@@ -55,11 +58,11 @@ class PairwiseMLP(Wiring):
             x = sides + genes[f"{p.name}/offset0"]
             for i in range(1, len(self.hidden) + 1):
                 x = jnp.tanh(x) @ genes[f"{p.name}/layer{i}"] + genes[f"{p.name}/offset{i}"]
-            weights[p.name] = x[..., 0]
+            for i, channel in enumerate(values):
+                values[channel][p.name] = x[..., i]
         for name in biased(substrate):
             x = tissue.states[name] @ genes[f"{name}/bias/layer0"] + genes[f"{name}/bias/offset0"]
             for i in range(1, len(self.hidden) + 1):
                 x = jnp.tanh(x) @ genes[f"{name}/bias/layer{i}"] + genes[f"{name}/bias/offset{i}"]
             biases[name] = 0.3 * x[:, 0]
-        logits = {name: jnp.abs(w) for name, w in weights.items()}
-        return Wires(logits, weights, {}, biases)
+        return emit(values, biases)

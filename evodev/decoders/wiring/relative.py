@@ -7,7 +7,7 @@ from typing import Literal
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.decoders.base import Tissue, Wires, Wiring, biased
+from evodev.decoders.base import Tissue, Wires, Wiring, biased, emit
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.network import KernelWeights, PoolWeights, Weights, matrix
 from evodev.substrate import Population, Projection, Substrate
@@ -70,11 +70,13 @@ class RelativePosition(Wiring):
             grown projection in order.
         waves: a kernel has the cosine products of total order below this; one, or one a grown projection.
         form: ``kernel`` or ``pool``; one, or one a grown projection.
+        channels: what to express beyond the weight (see ``base.emit``), a kernel each in the projections of kernels.
     """
 
     radius: tuple[float, ...] = (0.45,)
     waves: tuple[int, ...] = (3,)
     form: tuple[Form, ...] = ("kernel",)
+    channels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.radius or min(self.radius) <= 0:
@@ -126,18 +128,23 @@ class RelativePosition(Wiring):
             basis = cosines(substrate, r)
             # unit variance of the drive for unit inputs: inputs of a neuron times coefficients of a kernel
             inputs = float((basis**2).sum((0, 2)).max()) * n_pre
-            out.append(Gene(f"{p.name}/kernels", (n_pre, n_post, basis.shape[-1]), scale=2 * inputs**-0.5))
+            shape = (n_pre, n_post, basis.shape[-1])
+            out.append(Gene(f"{p.name}/kernels", shape, scale=2 * inputs**-0.5))
+            out += [Gene(f"{p.name}/{channel}_kernels", shape, scale=0.3 * shape[-1] ** -0.5) for channel in self.channels]
         out += [Gene(f"{name}/bias", (widths[name],), scale=0.1) for name in biased(substrate)]
         return spec_of(out)
 
     def connect(self, genes: Genes, tissue: Tissue, substrate: Substrate, *, key: Key) -> Wires:
-        weights = {}
+        values: dict[str, dict[str, Weights]] = {channel: {} for channel in ("weight", *self.channels)}
         for r in self.reaches(substrate):
-            shape = _pool if r.form == "pool" else _kernel
-            weights[r.projection.name] = shape(genes, tissue, substrate, r)
-        biases = {name: tissue.states[name] @ genes[f"{name}/bias"] for name in biased(substrate)}
-        logits = {name: jnp.abs(matrix(w)) for name, w in weights.items()}
-        return Wires(logits, weights, {}, biases)
+            name = r.projection.name
+            if r.form == "pool":
+                values["weight"][name] = _pool(genes, tissue, substrate, r)
+                continue
+            values["weight"][name] = _kernel(genes[f"{name}/kernels"], tissue, substrate, r)
+            for channel in self.channels:
+                values[channel][name] = matrix(_kernel(genes[f"{name}/{channel}_kernels"], tissue, substrate, r))
+        return emit(values, {name: tissue.states[name] @ genes[f"{name}/bias"] for name in biased(substrate)})
 
 
 def _local(tissue: Tissue, population: Population) -> Array:
@@ -145,10 +152,10 @@ def _local(tissue: Tissue, population: Population) -> Array:
     return tissue.states[population.name].reshape(len(population.positions), population.types, -1)
 
 
-def _kernel(genes: Genes, tissue: Tissue, substrate: Substrate, reach: Reach) -> Weights:
+def _kernel(kernels: Array, tissue: Tissue, substrate: Substrate, reach: Reach) -> Weights:
     p = reach.projection
     pre, post = substrate.population(p.pre), substrate.population(p.post)
-    s, t, kernels = _local(tissue, pre), _local(tissue, post), genes[f"{p.name}/kernels"]
+    s, t = _local(tissue, pre), _local(tissue, post)
     if tissue.by_type:
         shared = jnp.einsum("an,nmc,bm->abc", s[0], kernels, t[0])
         return KernelWeights(jnp.asarray(cosines(substrate, reach)), shared)
