@@ -24,12 +24,13 @@ FIELD = Substrate(
 LINE, LOOP = mlp((10, 12, 4), skip=True), recurrent(6, 10, 2)
 
 
-
 def _compositions(rounds: int = 3) -> list[tuple[str, str, str]]:
     """A Latin walk over the parts: all of them in every round, each time in other company."""
     parts = [list(CELLS), list(WIRINGS), list(SPARSITIES)]
     most = max(map(len, parts))
-    walk = [tuple(names[(i + turn * k) % len(names)] for k, names in enumerate(parts)) for turn in range(rounds) for i in range(most)]
+    walk = [
+        tuple(names[(i + turn * k) % len(names)] for k, names in enumerate(parts)) for turn in range(rounds) for i in range(most)
+    ]
     return list(dict.fromkeys(walk))  # type: ignore[arg-type]
 
 
