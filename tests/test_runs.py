@@ -70,7 +70,7 @@ def test_nothing_that_exists_is_written_over(run: Run) -> None:
 
 def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="out: .* cannot be made"):
+    with pytest.raises(RunError, match=r"out: .* cannot be made"):
         Run.create(tmp_path / "file" / "run", EXPERIMENT)
 
 
@@ -82,7 +82,7 @@ def test_a_run_that_is_not_there_is_refused_with_the_nearest(run: Run) -> None:
 @pytest.mark.parametrize("text", ["task: [", "\x00", "a: b: c"])
 def test_a_file_that_is_not_yaml_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.yaml").write_text(text)
-    with pytest.raises(RunError, match="config: .* cannot be read") as caught:
+    with pytest.raises(RunError, match=r"config: .* cannot be read") as caught:
         load_experiment(tmp_path / "config.yaml")
     assert "\n" not in str(caught.value)
 
@@ -153,7 +153,7 @@ def test_nothing_is_restored_where_every_checkpoint_is_damaged(run: Run, start: 
 def test_a_checkpoint_of_another_experiment_is_refused(run: Run, start: SearchState) -> None:
     run.save(_at(start, 1))
     other = Run(run.path, digits_experiment(seed=5))
-    with pytest.raises(RunError, match="it belongs to another experiment than config.yaml describes"):
+    with pytest.raises(RunError, match=r"it belongs to another experiment than config.yaml describes"):
         other.restore(start)
 
 
@@ -231,7 +231,7 @@ def test_results_are_written_whole_and_read_back(run: Run) -> None:
     assert run.read_json("comparison.json") == {"arms": {}}
     assert run.write_bytes("figure.png", b"png").read_bytes() == b"png"
     assert not [p for p in run.path.iterdir() if p.name.endswith(".partial")]
-    with pytest.raises(RunError, match="other.json is missing"):
+    with pytest.raises(RunError, match=r"other.json is missing"):
         run.read_json("other.json")
 
 

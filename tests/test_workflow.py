@@ -122,5 +122,5 @@ def test_a_grown_champion_is_exported_whole_in_every_format(finished: Run, tmp_p
     pre, post = "input", "hidden"
     i, j = (int(k[0]) for k in np.nonzero(np.asarray(network.masks[f"{pre}->{post}"])))
     assert graph.edges[f"{pre}:{i}", f"{post}:{j}"]["weight"] == pytest.approx(float(network.weights[f"{pre}->{post}"][i, j]))
-    with pytest.raises(RunError, match="network.npz exists already; choose another --out"):
+    with pytest.raises(RunError, match=r"network.npz exists already; choose another --out"):
         workflow.grow(champion, tmp_path / "network")
