@@ -13,7 +13,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "types",
-        "genome substrate",
+        "genome ranking substrate",
         "network",
         "decoders learners tasks",
         "organism",
@@ -35,7 +35,16 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 HELPED = {("learners.episodic", "learners.hebbian")}
 """A leaf that borrows a function of a sibling."""
 
-LEAF_FOLDERS = ("decoders.cells", "decoders.wiring", "decoders.refinement", "decoders", "learners", "tasks", "baselines")
+LEAF_FOLDERS = (
+    "decoders.cells",
+    "decoders.wiring",
+    "decoders.sparsity",
+    "decoders.refinement",
+    "decoders",
+    "learners",
+    "tasks",
+    "baselines",
+)
 
 
 def _name(path: Path) -> str:

@@ -4,7 +4,7 @@ from evodev.decoders.base import Cells, Decoder, Refinement, Sparsity, Wiring
 from evodev.decoders.cells.address import BinaryAddress
 from evodev.decoders.cells.gaussians import Gradients, SpatialGaussians
 from evodev.decoders.cells.types import CellTypes
-from evodev.decoders.sparsity import AllSynapses, Budget, FanIn
+from evodev.decoders.sparsity import AllSynapses, Bernoulli, Budget, FanIn, StraightThrough, Threshold
 from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.pairwise import PairwiseMLP
@@ -28,6 +28,9 @@ SPARSITIES: dict[str, type[Sparsity]] = {
     "all": AllSynapses,
     "fan_in": FanIn,
     "budget": Budget,
+    "threshold": Threshold,
+    "straight_through": StraightThrough,
+    "bernoulli": Bernoulli,
 }
 
 REFINEMENTS: dict[str, type[Refinement]] = {}
