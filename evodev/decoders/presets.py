@@ -4,6 +4,7 @@ from evodev.decoders.base import Cells, Decoder, Refinement, Sparsity, Wiring
 from evodev.decoders.cells.address import BinaryAddress
 from evodev.decoders.cells.gaussians import Gradients, SpatialGaussians
 from evodev.decoders.cells.types import CellTypes
+from evodev.decoders.refinement.kaiming import FanInGain
 from evodev.decoders.sparsity import AllSynapses, Budget, FanIn
 from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.decoders.wiring.direct import Direct
@@ -30,7 +31,9 @@ SPARSITIES: dict[str, type[Sparsity]] = {
     "budget": Budget,
 }
 
-REFINEMENTS: dict[str, type[Refinement]] = {}
+REFINEMENTS: dict[str, type[Refinement]] = {
+    "fan_in_gain": FanInGain,
+}
 
 DECODERS: dict[str, Decoder] = {
     # one kernel a pair of cell types, read over relative position in a local window
