@@ -5,6 +5,7 @@ from evodev.decoders.cells.address import BinaryAddress
 from evodev.decoders.cells.gaussians import Gradients, SpatialGaussians
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses, Bernoulli, Budget, FanIn, StraightThrough, Threshold
+from evodev.decoders.refinement.kaiming import FanInGain
 from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.pairwise import PairwiseMLP
@@ -33,7 +34,9 @@ SPARSITIES: dict[str, type[Sparsity]] = {
     "bernoulli": Bernoulli,
 }
 
-REFINEMENTS: dict[str, type[Refinement]] = {}
+REFINEMENTS: dict[str, type[Refinement]] = {
+    "fan_in_gain": FanInGain,
+}
 
 DECODERS: dict[str, Decoder] = {
     # one kernel a pair of cell types, read over relative position in a local window
