@@ -176,7 +176,7 @@ class Measured:
             axis.set_title(f"{family}, by gradient", loc="left", fontsize=10)
             axis.set_xlabel("outer lives")
             axis.set_ylim(0, 1.5)
-        panels[0].set_ylabel("AULC, nats: test (lines), validation (dots)", fontsize=9)
+        panels[0].set_ylabel("AULC, nats: test (solid), validation (dotted)", fontsize=9)
         names = {"episodic read-out": COLOURS["episodic"], "Hebbian read-out": COLOURS["hebbian"], "evolved champion": "black"}
         for line, (name, colour) in enumerate(names.items()):
             panels[0].text(0.98, 0.97 - 0.07 * line, name, color=colour, ha="right", va="top", transform=panels[0].transAxes)
@@ -189,6 +189,8 @@ class Measured:
         panels[-1].set_title("test lives of the winners", loc="left", fontsize=10)
         panels[-1].set_xlabel("samples a class")
         panels[-1].set_ylabel("loss, nats")
+        panels[-1].set_xticks(steps, [str(s) for s in steps])
+        panels[-1].minorticks_off()
         panels[-1].set_ylim(bottom=0)
         panels[-1].legend(frameon=False, fontsize=8)
         for axis in panels:
@@ -201,6 +203,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="?", type=Path, default=Path("runs/benchmarks/default-0"), metavar="RUN")
     parser.add_argument("--steps", type=int, default=Budget.steps, help=f"of Adam, an arm (default {Budget.steps})")
+    parser.add_argument("--remark", help="on how it was run, to be written beside the budget")
     options = parser.parse_args()
     prepare_jax()
     run, budget = Run.open(options.run), Budget(options.steps)
@@ -221,6 +224,7 @@ def main() -> None:
         f"{len(trained)} arms of {budget.steps} steps x {budget.lives} lives, {wall:.0f} s in all",
         f"{budget.steps // budget.every} checks of {budget.validation} validation lives each",
         f"{experiment.comparison.lives} test lives; intervals: 95% bootstrap over lives; one search",
+        *([options.remark] if options.remark else []),
     ]
     write_result(
         "comparison", "meta_gradient", rows, command="python -m benchmarks.comparison.meta_gradient", seeds=1,
