@@ -113,6 +113,19 @@ def _check_arm(name: str, arm: dict[str, Any], samples: list[int]) -> None:
             assert 0 <= reached["value"] <= samples[-1]
 
 
+def test_evolved_arms_say_how_compact_they_are(experiment: Experiment, result: dict[str, Any]) -> None:
+    spec = experiment.organism.genome_spec
+    for name, arm in result["arms"].items():
+        assert ("compactness" in arm) == (arm["role"] == "evolved"), name
+    ledger = result["arms"][CHAMPION]["compactness"]
+    # half of (64 x 4 + 4 x 2) synapses, 8 of them the blank read-out, which no gene shapes
+    assert (ledger["genome_numbers"], ledger["genome_bits"], ledger["synapses"]) == (spec.size, spec.bits, 124)
+    assert ledger["factor_bits"] == 32 * 124 / spec.bits < 1
+    assert ledger["larger"] is True
+    merged = across_runs([result, result])["arms"][CHAMPION]["compactness"]
+    assert merged == ledger
+
+
 def test_every_baseline_and_control_that_applies_becomes_an_arm(result: dict[str, Any]) -> None:
     assert set(result["arms"]) == {CHAMPION, CENTROID, "relabelled", *BASELINES} - EVOLVED
     for name in set(BASELINES) & set(result["arms"]):

@@ -15,6 +15,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "types",
         "genome ranking substrate",
         "network",
+        "compactness",
         "decoders learners tasks",
         "organism",
         "lifetime",
