@@ -4,6 +4,8 @@ from evodev.decoders.base import Cells, Decoder, Refinement, Sparsity, Wiring
 from evodev.decoders.cells.address import BinaryAddress
 from evodev.decoders.cells.gaussians import Gradients, SpatialGaussians
 from evodev.decoders.cells.types import CellTypes
+from evodev.decoders.refinement.homeostasis import Homeostasis
+from evodev.decoders.refinement.spontaneous import SpontaneousActivity
 from evodev.decoders.sparsity import AllSynapses, Bernoulli, Budget, FanIn, StraightThrough, Threshold
 from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.decoders.wiring.direct import Direct
@@ -33,7 +35,10 @@ SPARSITIES: dict[str, type[Sparsity]] = {
     "bernoulli": Bernoulli,
 }
 
-REFINEMENTS: dict[str, type[Refinement]] = {}
+REFINEMENTS: dict[str, type[Refinement]] = {
+    "spontaneous_activity": SpontaneousActivity,
+    "homeostasis": Homeostasis,
+}
 
 DECODERS: dict[str, Decoder] = {
     # one kernel a pair of cell types, read over relative position in a local window
