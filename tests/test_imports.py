@@ -32,8 +32,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 )
 """From first to last; what stands in one layer never imports its neighbours there."""
 
-HELPED = {("learners.episodic", "learners.hebbian")}
-"""A leaf that borrows a function of a sibling."""
+HELPED = {("learners.episodic", "learners.hebbian"), ("learners.critical_period", "learners.gradient")}
+"""Leaves that borrow a function of a sibling, or wrap it unless told otherwise."""
 
 LEAF_FOLDERS = (
     "decoders.cells",
