@@ -153,6 +153,21 @@ def activities(substrate: Substrate, network: Network, inputs: Inputs) -> dict[s
     return state
 
 
+def correlations(pre: Float[Array, "batch pre"], post: Float[Array, "batch post"]) -> Matrix:
+    """Correlation over a batch of each neuron of one population with each of another; 0 where one of them is constant.
+
+    Never NaN, even where the activity is.
+    """
+
+    def standard(x: Array) -> Array:
+        x = jnp.clip(jnp.nan_to_num(x), -1e15, 1e15)
+        x = x - x.mean(0)
+        x = x / (jnp.abs(x).max(0) + 1e-20)
+        return x / jnp.sqrt((x**2).sum(0) + 1e-6)
+
+    return standard(pre).T @ standard(post)
+
+
 def forward(substrate: Substrate, network: Network, inputs: Inputs) -> Outputs:
     """Outputs of the network, shape (batch, outputs)."""
     return activities(substrate, network, inputs)[substrate.output.name]

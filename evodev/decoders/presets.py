@@ -7,7 +7,9 @@ from evodev.decoders.cells.cosine import CosineBasis
 from evodev.decoders.cells.gaussians import Gradients, SpatialGaussians
 from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.cells.types import CellTypes
+from evodev.decoders.refinement.homeostasis import Homeostasis
 from evodev.decoders.refinement.kaiming import FanInGain
+from evodev.decoders.refinement.spontaneous import SpontaneousActivity
 from evodev.decoders.sparsity import AllSynapses, Bernoulli, Budget, FanIn, StraightThrough, Threshold
 from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.decoders.wiring.cppn import CPPN
@@ -44,6 +46,8 @@ SPARSITIES: dict[str, type[Sparsity]] = {
 
 REFINEMENTS: dict[str, type[Refinement]] = {
     "fan_in_gain": FanInGain,
+    "spontaneous_activity": SpontaneousActivity,
+    "homeostasis": Homeostasis,
 }
 
 DECODERS: dict[str, Decoder] = {
