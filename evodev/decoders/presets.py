@@ -5,13 +5,16 @@ from evodev.decoders.cells.address import BinaryAddress
 from evodev.decoders.cells.coordinates import Coordinates
 from evodev.decoders.cells.cosine import CosineBasis
 from evodev.decoders.cells.gaussians import Gradients, SpatialGaussians
+from evodev.decoders.cells.soft_types import SoftTypes
 from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.refinement.homeostasis import Homeostasis
 from evodev.decoders.refinement.kaiming import FanInGain
 from evodev.decoders.refinement.spontaneous import SpontaneousActivity
 from evodev.decoders.sparsity import AllSynapses, Bernoulli, Budget, FanIn, StraightThrough, Threshold
+from evodev.decoders.wiring.automaton import CellularAutomaton
 from evodev.decoders.wiring.bilinear import Bilinear
+from evodev.decoders.wiring.compatibility import TypeCompatibility
 from evodev.decoders.wiring.cppn import CPPN
 from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.pairwise import PairwiseMLP
@@ -25,6 +28,7 @@ CELLS: dict[str, type[Cells]] = {
     "expression_table": ExpressionTable,
     "cosine_basis": CosineBasis,
     "coordinates": Coordinates,
+    "soft_types": SoftTypes,
 }
 
 WIRINGS: dict[str, type[Wiring]] = {
@@ -32,6 +36,8 @@ WIRINGS: dict[str, type[Wiring]] = {
     "bilinear": Bilinear,
     "pairwise_mlp": PairwiseMLP,
     "cppn": CPPN,
+    "type_compatibility": TypeCompatibility,
+    "cellular_automaton": CellularAutomaton,
     "direct": Direct,
 }
 
@@ -50,21 +56,27 @@ REFINEMENTS: dict[str, type[Refinement]] = {
     "homeostasis": Homeostasis,
 }
 
+# All departures from a paper are told by the parts; a synapse budget is our own wherever it appears.
 DECODERS: dict[str, Decoder] = {
-    # one kernel a pair of cell types, read over relative position in a local window
+    # one kernel a pair of cell types, read over relative position in a local window: ours, after retinotopic maps
     "retinotopic": Decoder(CellTypes(), RelativePosition(), Budget()),
-    # Barabasi et al. 2023: an expression table, gene-gene rules shared by all projections; departs in a synapse budget
+    # Barabasi et al. 2023, GEM: an expression table, gene-gene rules shared by all projections; departs in its biases
     "gem": Decoder(ExpressionTable(), Bilinear(shared=True, scaled=True), Budget()),
-    # Barabasi et al. 2023: Gaussian expression in space, gene-gene rules
+    # Barabasi et al. 2023, spatial GEM: Gaussian expression in space; departs in rules of each projection's own
     "spatial_gem": Decoder(SpatialGaussians(), Bilinear(), Budget()),
-    # the same rules over Fourier gradients of expression
+    # the same rules over Fourier gradients of expression: ours
     "fourier_gem": Decoder(Gradients(), Bilinear(), Budget()),
-    # Shuvaev et al. 2024: binary addresses, a small network a projection
-    "gnet": Decoder(BinaryAddress(), PairwiseMLP(), Budget()),
-    # Stanley et al. 2009, with link expression (Verbancsics & Stanley 2011); departs in a fixed topology and a synapse budget
+    # Shuvaev et al. 2024, G-net: binary addresses, GN30, a small network a projection; departs in bits of -1/1, tanh and
+    # in that the outputs' biases are grown
+    "gnet": Decoder(BinaryAddress("paper"), PairwiseMLP((30, 10)), Budget()),
+    # Stanley et al. 2009, HyperNEAT with link expression; departs in a fixed topology where NEAT would grow it
     "hyperneat": Decoder(Coordinates(), CPPN(channels=("logit",)), Budget()),
-    # Koutnik et al. 2010: the lowest coefficients of the weights' cosine transform; departs in a synapse budget
+    # Koutnik et al. 2010: the lowest coefficients of the weights' cosine transform; departs in which count as low
     "dct": Decoder(CosineBasis(), Bilinear(scaled=True), Budget()),
+    # Sudarshan 2026, NDNA: soft types by depth, type compatibility, a mask trained straight through
+    "ndna": Decoder(SoftTypes(), TypeCompatibility(), StraightThrough(threshold=0.0, evolved=False, relative=False)),
+    # Najarro et al. 2022, HyperNCA: a cellular automaton on each weight matrix; departs in a seed that knows the neurons
+    "hypernca": Decoder(Coordinates(), CellularAutomaton(), Budget()),
     # the uncompressed control: a gene a synapse
     "direct": Decoder(CellTypes(), Direct(), Budget()),
 }
