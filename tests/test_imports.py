@@ -21,6 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "fitness",
         "evaluation",
         "search",
+        "compress",
         "baselines",
         "comparison",
         "analysis report",
