@@ -8,7 +8,6 @@ from evodev.decoders.cells.gaussians import Gradients, SpatialGaussians
 from evodev.decoders.cells.soft_types import SoftTypes
 from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.cells.types import CellTypes
-from evodev.decoders.refinement.kaiming import FanInGain
 from evodev.decoders.sparsity import AllSynapses, Budget, FanIn
 from evodev.decoders.wiring.automaton import CellularAutomaton
 from evodev.decoders.wiring.bilinear import Bilinear
@@ -45,9 +44,7 @@ SPARSITIES: dict[str, type[Sparsity]] = {
     "budget": Budget,
 }
 
-REFINEMENTS: dict[str, type[Refinement]] = {
-    "fan_in_gain": FanInGain,
-}
+REFINEMENTS: dict[str, type[Refinement]] = {}
 
 # All departures from a paper are told by the parts; a synapse budget is our own wherever it appears.
 DECODERS: dict[str, Decoder] = {
