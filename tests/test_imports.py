@@ -22,6 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "fitness",
         "evaluation",
         "search",
+        "compress",
         "baselines",
         "comparison",
         "analysis report",

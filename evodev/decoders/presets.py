@@ -9,7 +9,6 @@ from evodev.decoders.cells.soft_types import SoftTypes
 from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.refinement.homeostasis import Homeostasis
-from evodev.decoders.refinement.kaiming import FanInGain
 from evodev.decoders.refinement.spontaneous import SpontaneousActivity
 from evodev.decoders.sparsity import AllSynapses, Bernoulli, Budget, FanIn, StraightThrough, Threshold
 from evodev.decoders.wiring.automaton import CellularAutomaton
@@ -51,7 +50,6 @@ SPARSITIES: dict[str, type[Sparsity]] = {
 }
 
 REFINEMENTS: dict[str, type[Refinement]] = {
-    "fan_in_gain": FanInGain,
     "spontaneous_activity": SpontaneousActivity,
     "homeostasis": Homeostasis,
 }
