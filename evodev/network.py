@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from evodev.substrate import Population, Projection, Substrate, kernel_paths, path_name
+from evodev.substrate import Population, Projection, Substrate
 from evodev.types import Array, Float, Inputs, Matrix, Outputs, Scalar, Vector
 
 Forward = Callable[["Network", Inputs], Outputs]
@@ -139,7 +139,15 @@ def activities(substrate: Substrate, network: Network, inputs: Inputs) -> dict[s
         substrate: what the network grew in.
         network: its weights and biases.
         inputs: (batch, ...); flattened to (batch, input size).
+
+    Raises:
+        ValueError: if the substrate is modular.
     """
+    if substrate.modular:
+        raise ValueError(
+            "substrate: a modular one has no forward pass of its own; run the model itself (models.model_forward), and leave "
+            "out what needs activity (refinement by activity, read-out learners)"
+        )
     clamped = inputs.reshape(inputs.shape[0], -1)
     state = {p.name: jnp.zeros((inputs.shape[0], p.size)) for p in substrate.populations} | {substrate.input.name: clamped}
     for _ in range(substrate.ticks):
@@ -177,32 +185,3 @@ def readout_inputs(substrate: Substrate, network: Network, inputs: Inputs) -> Fl
     """Activity of all neurons that project to the outputs, side by side in the order of their projections."""
     state = activities(substrate, network, inputs)
     return jnp.concatenate([state[p.pre] for p in readout_projections(substrate)], axis=1)
-
-
-def write_params(substrate: Substrate, network: Network, params: Any) -> Any:
-    """A grown network written into a parameter pytree of the shape it was read off (:func:`from_params`).
-
-    Kernels take the masked weights; a rank-1 leaf called ``bias`` beside a kernel takes the biases of the population
-    that the kernel feeds. Every other leaf is kept.
-    """
-    paths = kernel_paths(params)
-    values: dict[str, Array] = {}
-    for path, projection in zip(paths, substrate.projections, strict=True):
-        values[path] = network.weights[projection.name]
-        values[path.rpartition("/")[0] + "/bias"] = network.biases[projection.post]
-    return jax.tree_util.tree_map_with_path(lambda path, leaf: values.get(path_name(path), leaf), params)
-
-
-def model_forward(apply: Callable[[Any, Inputs], Outputs], params: Any, substrate: Substrate) -> Forward:
-    """A :data:`Forward` that runs somebody else's model on the network's numbers.
-
-    Args:
-        apply: ``apply(params, inputs) -> outputs``, for example ``lambda p, x: module.apply({"params": p}, x)``.
-        params: a template pytree of the model's parameters.
-        substrate: :func:`from_params` of the same pytree.
-    """
-
-    def run(network: Network, inputs: Inputs) -> Outputs:
-        return apply(write_params(substrate, network, params), inputs)
-
-    return run

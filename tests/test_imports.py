@@ -16,6 +16,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "genome substrate",
         "network",
         "decoders learners tasks",
+        "models onnx",
         "organism",
         "lifetime",
         "fitness",

@@ -1,6 +1,5 @@
 from dataclasses import replace
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,16 +15,14 @@ from evodev.network import (
     activities,
     forward,
     matrix,
-    model_forward,
     readout_inputs,
     readout_projections,
     respond,
     synapse_counts,
     synapses,
     transmit,
-    write_params,
 )
-from evodev.substrate import Population, Substrate, from_params, mlp, recurrent
+from evodev.substrate import Population, Substrate, mlp, recurrent
 from tests.tiny import CHAIN, GRID, random_network
 
 
@@ -159,22 +156,7 @@ def test_a_readout_learner_needs_blank_slates(substrate: Substrate) -> None:
     assert [p.name for p in readout_projections(GRID)] == ["hidden->output"]
 
 
-MODEL = nn.Sequential([nn.Dense(4), nn.relu, nn.Dense(2)])
-
-
-@pytest.fixture(scope="module")
-def params() -> dict:
-    return MODEL.init(jax.random.key(0), jnp.ones((1, 3)))["params"]
-
-
-def test_a_network_written_into_a_flax_model_computes_the_same(params: dict) -> None:
-    substrate, x = from_params(params), jax.random.normal(jax.random.key(2), (5, 3))
-    network = random_network(substrate, density=0.5)
-    run = model_forward(lambda p, x: MODEL.apply({"params": p}, x), params, substrate)
-    np.testing.assert_allclose(run(network, x), forward(substrate, network, x), rtol=1e-5, atol=1e-6)
-
-
-def test_writing_parameters_keeps_every_other_leaf(params: dict) -> None:
-    written = write_params(from_params(params), random_network(from_params(params)), {**params, "temperature": jnp.ones(7)})
-    np.testing.assert_array_equal(written["temperature"], jnp.ones(7))
-    assert jax.tree.structure(written) == jax.tree.structure({**params, "temperature": 0})
+def test_a_modular_substrate_has_no_forward_pass_of_its_own() -> None:
+    s = replace(mlp((2, 3)), modular=True)
+    with pytest.raises(ValueError, match="modular one has no forward pass of its own; run the model itself"):
+        forward(s, random_network(s), jnp.ones((1, 2)))
