@@ -211,9 +211,7 @@ def weight_error(network: Network, goal: Mapping[str, Array], substrate: Substra
     errors = []
     for population in substrate.populations[1:]:
         names = [p.name for p in substrate.into(population.name)] + [population.name]
-        pairs = [
-            (goal[n], network.biases[n] if n == population.name else matrix(network.weights[n])) for n in names if n in goal
-        ]
+        pairs = [(goal[n], network.biases[n] if n == population.name else matrix(network.weights[n])) for n in names if n in goal]
         if pairs:
             off = jnp.stack([((mine - its) ** 2).sum() for its, mine in pairs]).sum()
             all_of_it = jnp.stack([(its**2).sum() for its, _ in pairs]).sum()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from evodev.types import Array, Genes, Genome, Key
 
@@ -88,7 +89,7 @@ class GenomeSpec:
         if genome.shape != (self.size,):
             raise ValueError(f"genome: expected {self.size} numbers, given shape {genome.shape}")
         slices = self.slices
-        if not isinstance(genome, jax.core.Tracer):
+        if not isinstance(genome, Tracer):
             wrong = np.flatnonzero(~np.isfinite(genome))
             if wrong.size:
                 names = [name for name, where in slices.items() if ((wrong >= where.start) & (wrong < where.stop)).any()]

@@ -312,7 +312,7 @@ def test_new_files_are_written_all_or_none(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="deep/out/b exists already; choose another --out"):
         write_new(out, {"c": b"3", "b": b"4"})
     assert _contents(out) == before == {"a": b"1", "b": b"2"}
-    with pytest.raises(RunError, match="out: .*a cannot be made"):
+    with pytest.raises(RunError, match=r"out: .*a cannot be made"):
         write_new(out / "a", {"d": b""})
 
 

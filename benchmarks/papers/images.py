@@ -1,6 +1,6 @@
 """Real handwritten digits for the papers' benchmarks, as arrays, split once and for all."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -41,5 +41,5 @@ def digits() -> tuple[Images, Images]:
     """The 1,797 digits (8x8) of scikit-learn: 1,400 to train on, 397 to test."""
     from sklearn.datasets import load_digits
 
-    inputs, labels = load_digits(return_X_y=True)
-    return split(inputs / 16.0, labels, 397)
+    loaded: Any = load_digits()
+    return split(loaded.data / 16.0, loaded.target, 397)
