@@ -5,11 +5,14 @@ from evodev.decoders.cells.address import BinaryAddress
 from evodev.decoders.cells.coordinates import Coordinates
 from evodev.decoders.cells.cosine import CosineBasis
 from evodev.decoders.cells.gaussians import Gradients, SpatialGaussians
+from evodev.decoders.cells.soft_types import SoftTypes
 from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.refinement.kaiming import FanInGain
 from evodev.decoders.sparsity import AllSynapses, Bernoulli, Budget, FanIn, StraightThrough, Threshold
+from evodev.decoders.wiring.automaton import CellularAutomaton
 from evodev.decoders.wiring.bilinear import Bilinear
+from evodev.decoders.wiring.compatibility import TypeCompatibility
 from evodev.decoders.wiring.cppn import CPPN
 from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.pairwise import PairwiseMLP
@@ -23,6 +26,7 @@ CELLS: dict[str, type[Cells]] = {
     "expression_table": ExpressionTable,
     "cosine_basis": CosineBasis,
     "coordinates": Coordinates,
+    "soft_types": SoftTypes,
 }
 
 WIRINGS: dict[str, type[Wiring]] = {
@@ -30,6 +34,8 @@ WIRINGS: dict[str, type[Wiring]] = {
     "bilinear": Bilinear,
     "pairwise_mlp": PairwiseMLP,
     "cppn": CPPN,
+    "type_compatibility": TypeCompatibility,
+    "cellular_automaton": CellularAutomaton,
     "direct": Direct,
 }
 
@@ -46,21 +52,27 @@ REFINEMENTS: dict[str, type[Refinement]] = {
     "fan_in_gain": FanInGain,
 }
 
+# All departures from a paper are told by the parts; a synapse budget is our own wherever it appears.
 DECODERS: dict[str, Decoder] = {
-    # one kernel a pair of cell types, read over relative position in a local window
+    # one kernel a pair of cell types, read over relative position in a local window: ours, after retinotopic maps
     "retinotopic": Decoder(CellTypes(), RelativePosition(), Budget()),
-    # Barabasi et al. 2023: an expression table, gene-gene rules shared by all projections; departs in a synapse budget
+    # Barabasi et al. 2023, GEM: an expression table, gene-gene rules shared by all projections; departs in its biases
     "gem": Decoder(ExpressionTable(), Bilinear(shared=True, scaled=True), Budget()),
-    # Barabasi et al. 2023: Gaussian expression in space, gene-gene rules
+    # Barabasi et al. 2023, spatial GEM: Gaussian expression in space; departs in rules of each projection's own
     "spatial_gem": Decoder(SpatialGaussians(), Bilinear(), Budget()),
-    # the same rules over Fourier gradients of expression
+    # the same rules over Fourier gradients of expression: ours
     "fourier_gem": Decoder(Gradients(), Bilinear(), Budget()),
-    # Shuvaev et al. 2024: binary addresses, a small network a projection
-    "gnet": Decoder(BinaryAddress(), PairwiseMLP(), Budget()),
-    # Stanley et al. 2009, with link expression (Verbancsics & Stanley 2011); departs in a fixed topology and a synapse budget
+    # Shuvaev et al. 2024, G-net: binary addresses, GN30, a small network a projection; departs in bits of -1/1, tanh and
+    # in that the outputs' biases are grown
+    "gnet": Decoder(BinaryAddress("paper"), PairwiseMLP((30, 10)), Budget()),
+    # Stanley et al. 2009, HyperNEAT with link expression; departs in a fixed topology where NEAT would grow it
     "hyperneat": Decoder(Coordinates(), CPPN(channels=("logit",)), Budget()),
-    # Koutnik et al. 2010: the lowest coefficients of the weights' cosine transform; departs in a synapse budget
+    # Koutnik et al. 2010: the lowest coefficients of the weights' cosine transform; departs in which count as low
     "dct": Decoder(CosineBasis(), Bilinear(scaled=True), Budget()),
+    # Sudarshan 2026, NDNA: soft types by depth, type compatibility; departs in the budget, where its wiring has a cost
+    "ndna": Decoder(SoftTypes(), TypeCompatibility(), Budget()),
+    # Najarro et al. 2022, HyperNCA: a cellular automaton on each weight matrix; departs in a seed that knows the neurons
+    "hypernca": Decoder(Coordinates(), CellularAutomaton(), Budget()),
     # the uncompressed control: a gene a synapse
     "direct": Decoder(CellTypes(), Direct(), Budget()),
 }
