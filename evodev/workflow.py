@@ -17,6 +17,7 @@ import numpy as np
 import yaml
 from safetensors.numpy import save as safetensors
 
+from evodev import onnx
 from evodev.comparison import across_runs, compare
 from evodev.experiment import Experiment, to_plain
 from evodev.network import Network
@@ -184,7 +185,10 @@ def compare_runs(runs: list[Run], *, say: Say = lambda line: None) -> dict[str, 
 
 
 def grow(champion: Champion, out: Path) -> tuple[Network, list[Path]]:
-    """Grow a champion and export it: npz, safetensors, GraphML and pictures; returns the network and the files' paths.
+    """Grow a champion and export it: npz, safetensors, GraphML, pictures, and ONNX where the extra ``onnx`` is installed.
+
+    Returns:
+        The network and the files' paths.
 
     Raises:
         RunError: if a file is there already.
@@ -242,4 +246,6 @@ EXPORTS: dict[str, Callable[[Substrate, Network], bytes]] = {
     "network.safetensors": as_safetensors,
     "network.graphml": as_graphml,
 }
+if onnx.INSTALLED:
+    EXPORTS["network.onnx"] = onnx.to_onnx
 """What a grown network is written as, a file each."""

@@ -357,6 +357,16 @@ def test_a_search_stopped_in_its_last_block_is_not_compared(
     assert "go on with: evodev resume run" in capsys.readouterr().err
 
 
+def test_without_onnx_growing_says_which_extra_to_install(
+    finished: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evodev.onnx.INSTALLED", False)
+    monkeypatch.delitem(workflow.EXPORTS, "network.onnx")
+    assert cli.main(["grow", str(finished.path), "--out", "network"]) == 0
+    assert not Path("network/network.onnx").exists()
+    assert capsys.readouterr().out.endswith("no ONNX file: the package onnx is not installed; pip install 'evodev-jax[onnx]'\n")
+
+
 def test_a_champion_is_grown_without_its_run(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
     Path("alone").mkdir()
     for name in ("champion.json", "champion.safetensors"):
@@ -366,6 +376,7 @@ def test_a_champion_is_grown_without_its_run(finished: Run, capsys: pytest.Captu
         "matrices.png",
         "network.graphml",
         "network.npz",
+        "network.onnx",
         "network.png",
         "network.safetensors",
     ]

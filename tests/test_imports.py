@@ -17,6 +17,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "network",
         "compactness",
         "decoders learners tasks",
+        "models onnx",
         "organism",
         "lifetime",
         "fitness",
