@@ -3,10 +3,12 @@
 from evodev.decoders.base import Cells, Decoder, Refinement, Sparsity, Wiring
 from evodev.decoders.cells.address import BinaryAddress
 from evodev.decoders.cells.gaussians import Gradients, SpatialGaussians
+from evodev.decoders.cells.growth import Growth
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses, Budget, FanIn
 from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.decoders.wiring.direct import Direct
+from evodev.decoders.wiring.edge import EdgeMLP
 from evodev.decoders.wiring.pairwise import PairwiseMLP
 from evodev.decoders.wiring.relative import RelativePosition
 
@@ -15,12 +17,14 @@ CELLS: dict[str, type[Cells]] = {
     "spatial_gaussians": SpatialGaussians,
     "gradients": Gradients,
     "binary_address": BinaryAddress,
+    "growth": Growth,
 }
 
 WIRINGS: dict[str, type[Wiring]] = {
     "relative_position": RelativePosition,
     "bilinear": Bilinear,
     "pairwise_mlp": PairwiseMLP,
+    "edge_mlp": EdgeMLP,
     "direct": Direct,
 }
 
@@ -41,6 +45,8 @@ DECODERS: dict[str, Decoder] = {
     "fourier_gem": Decoder(Gradients(), Bilinear(), Budget()),
     # Shuvaev et al. 2024: binary addresses, a small network a projection
     "gnet": Decoder(BinaryAddress(), PairwiseMLP(), Budget()),
+    # Najarro et al. 2023: growth from one cell, one network for all synapses; links are not pruned by weight
+    "ndp": Decoder(Growth(), EdgeMLP(), AllSynapses()),
     # the uncompressed control: a gene a synapse
     "direct": Decoder(CellTypes(), Direct(), Budget()),
 }
