@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 
 from evodev.substrate import Population, Projection, Substrate, kernel_paths, path_name
@@ -94,6 +95,23 @@ def synapse_counts(network: Network) -> dict[str, Scalar]:
 def synapses(network: Network) -> Scalar:
     """Synapses in the whole network."""
     return jnp.stack([jnp.asarray(count) for count in synapse_counts(network).values()]).sum()
+
+
+def disconnected(substrate: Substrate, network: Network) -> dict[str, np.ndarray]:
+    """Living neurons that no path of synapses leads to from the inputs, by index; populations without any are left out.
+
+    An output among them answers whatever it is asked with a constant. For a grown network, not inside a compiled program.
+    """
+    masks = {name: np.asarray(mask) > 0 for name, mask in network.masks.items()}
+    alive = {name: np.asarray(lives) > 0 for name, lives in network.alive.items()}
+    reached = {p.name: alive[p.name] & (p.name == substrate.input.name) for p in substrate.populations}
+    grew = True
+    while grew:
+        before = sum(int(r.sum()) for r in reached.values())
+        for p in substrate.projections:
+            reached[p.post] |= alive[p.post] & masks[p.name][reached[p.pre]].any(0)
+        grew = sum(int(r.sum()) for r in reached.values()) > before
+    return {name: np.flatnonzero(alive[name] & ~r) for name, r in reached.items() if (alive[name] & ~r).any()}
 
 
 _ACTIVATE: dict[str, Callable[[Array], Array]] = {

@@ -14,6 +14,7 @@ from evodev.network import (
     PoolWeights,
     Weights,
     activities,
+    disconnected,
     forward,
     matrix,
     model_forward,
@@ -178,3 +179,31 @@ def test_writing_parameters_keeps_every_other_leaf(params: dict) -> None:
     written = write_params(from_params(params), random_network(from_params(params)), {**params, "temperature": jnp.ones(7)})
     np.testing.assert_array_equal(written["temperature"], jnp.ones(7))
     assert jax.tree.structure(written) == jax.tree.structure({**params, "temperature": 0})
+
+
+def test_neurons_that_no_input_reaches_are_named() -> None:
+    weights = {"input->hidden1": [[1, 0, 0], [0, 0, 0]], "hidden1->output": [[1, 0, 0], [0, 1, 0], [0, 0, 0]]}
+    found = disconnected(mlp((2, 3, 3)), _network(mlp((2, 3, 3)), weights))
+    # the second output hears only a hidden neuron that hears nothing
+    assert {name: list(neurons) for name, neurons in found.items()} == {"hidden1": [1, 2], "output": [1, 2]}
+
+
+def test_the_dead_pass_nothing_on_and_are_not_missed() -> None:
+    s = mlp((2, 2, 1))
+    found = disconnected(s, _network(s, TWO_TWO_ONE, alive={"hidden1": [0, 1]}))
+    assert found == {}
+    found = disconnected(s, _network(s, TWO_TWO_ONE, alive={"hidden1": [0, 0]}))
+    assert {name: list(neurons) for name, neurons in found.items()} == {"output": [0]}
+
+
+def test_a_path_may_take_several_ticks() -> None:
+    s = recurrent(1, 4, 1)
+    chain = np.diag([1.0, 1.0, 1.0], k=-1)  # the fourth hidden neuron drives the third, and so on to the first
+    weights = {"input->hidden": [[0, 0, 0, 1]], "hidden->hidden": chain, "hidden->output": [[1], [0], [0], [0]]}
+    assert disconnected(s, _network(s, weights)) == {}
+    broken = weights | {"hidden->hidden": chain * [[1], [0], [1], [1]]}
+    assert {name: list(n) for name, n in disconnected(s, _network(s, broken)).items()} != {}
+
+
+def test_a_random_network_has_no_reports_when_whole() -> None:
+    assert disconnected(GRID, random_network(GRID)) == {}

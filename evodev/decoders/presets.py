@@ -2,11 +2,18 @@
 
 from evodev.decoders.base import Cells, Decoder, Refinement, Sparsity, Wiring
 from evodev.decoders.cells.address import BinaryAddress
+from evodev.decoders.cells.coordinates import Coordinates
+from evodev.decoders.cells.cosine import CosineBasis
 from evodev.decoders.cells.gaussians import Gradients, SpatialGaussians
 from evodev.decoders.cells.growth import Growth
+from evodev.decoders.cells.soft_types import SoftTypes
+from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses, Budget, FanIn
+from evodev.decoders.wiring.automaton import CellularAutomaton
 from evodev.decoders.wiring.bilinear import Bilinear
+from evodev.decoders.wiring.compatibility import TypeCompatibility
+from evodev.decoders.wiring.cppn import CPPN
 from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.edge import EdgeMLP
 from evodev.decoders.wiring.pairwise import PairwiseMLP
@@ -18,6 +25,10 @@ CELLS: dict[str, type[Cells]] = {
     "gradients": Gradients,
     "binary_address": BinaryAddress,
     "growth": Growth,
+    "expression_table": ExpressionTable,
+    "cosine_basis": CosineBasis,
+    "coordinates": Coordinates,
+    "soft_types": SoftTypes,
 }
 
 WIRINGS: dict[str, type[Wiring]] = {
@@ -25,6 +36,9 @@ WIRINGS: dict[str, type[Wiring]] = {
     "bilinear": Bilinear,
     "pairwise_mlp": PairwiseMLP,
     "edge_mlp": EdgeMLP,
+    "cppn": CPPN,
+    "type_compatibility": TypeCompatibility,
+    "cellular_automaton": CellularAutomaton,
     "direct": Direct,
 }
 
@@ -36,17 +50,29 @@ SPARSITIES: dict[str, type[Sparsity]] = {
 
 REFINEMENTS: dict[str, type[Refinement]] = {}
 
+# All departures from a paper are told by the parts; a synapse budget is our own wherever it appears.
 DECODERS: dict[str, Decoder] = {
-    # one kernel a pair of cell types, read over relative position in a local window
+    # one kernel a pair of cell types, read over relative position in a local window: ours, after retinotopic maps
     "retinotopic": Decoder(CellTypes(), RelativePosition(), Budget()),
-    # Barabasi et al. 2023: Gaussian expression in space, gene-gene rules
+    # Barabasi et al. 2023, GEM: an expression table, gene-gene rules shared by all projections; departs in its biases
+    "gem": Decoder(ExpressionTable(), Bilinear(shared=True, scaled=True), Budget()),
+    # Barabasi et al. 2023, spatial GEM: Gaussian expression in space; departs in rules of each projection's own
     "spatial_gem": Decoder(SpatialGaussians(), Bilinear(), Budget()),
-    # the same rules over Fourier gradients of expression
+    # the same rules over Fourier gradients of expression: ours
     "fourier_gem": Decoder(Gradients(), Bilinear(), Budget()),
-    # Shuvaev et al. 2024: binary addresses, a small network a projection
-    "gnet": Decoder(BinaryAddress(), PairwiseMLP(), Budget()),
     # Najarro et al. 2023: growth from one cell, one network for all synapses; links are not pruned by weight
     "ndp": Decoder(Growth(), EdgeMLP(), AllSynapses()),
+    # Shuvaev et al. 2024, G-net: binary addresses, GN30, a small network a projection; departs in bits of -1/1, tanh and
+    # in that the outputs' biases are grown
+    "gnet": Decoder(BinaryAddress("paper"), PairwiseMLP((30, 10)), Budget()),
+    # Stanley et al. 2009, HyperNEAT with link expression; departs in a fixed topology where NEAT would grow it
+    "hyperneat": Decoder(Coordinates(), CPPN(channels=("logit",)), Budget()),
+    # Koutnik et al. 2010: the lowest coefficients of the weights' cosine transform; departs in which count as low
+    "dct": Decoder(CosineBasis(), Bilinear(scaled=True), Budget()),
+    # Sudarshan 2026, NDNA: soft types by depth, type compatibility; departs in the budget, where its wiring has a cost
+    "ndna": Decoder(SoftTypes(), TypeCompatibility(), Budget()),
+    # Najarro et al. 2022, HyperNCA: a cellular automaton on each weight matrix; departs in a seed that knows the neurons
+    "hypernca": Decoder(Coordinates(), CellularAutomaton(), Budget()),
     # the uncompressed control: a gene a synapse
     "direct": Decoder(CellTypes(), Direct(), Budget()),
 }
