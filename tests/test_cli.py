@@ -4,6 +4,8 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -329,6 +331,32 @@ def test_seeds_are_runs_of_their_own(searched: list[Run]) -> None:
     assert [(str(run.path), run.experiment.seed) for run in searched] == [("many/seed-4", 4), ("many/seed-5", 5)]
 
 
+def test_seeds_are_compared_together(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    merged = {"arms": {}}
+    monkeypatch.setattr(workflow, "search", lambda run, **_: None)
+    monkeypatch.setattr(cli, "conclude", lambda run: None)
+    monkeypatch.setattr(cli, "show", lambda comparison: None)
+    monkeypatch.setattr(workflow, "compare_runs", lambda runs: merged | {"runs": len(runs)})
+    _config("x.yaml")
+    assert cli.main(["search", "--config", "x.yaml", "--seeds", "2", "--out", "many"]) == 0
+    assert json.loads(Path("many/comparison.json").read_text()) == {"arms": {}, "runs": 2}
+
+
+def test_a_search_stopped_in_its_last_block_is_not_compared(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(run: Run, **_: Any) -> None:
+        raise workflow.Interrupted
+
+    concluded: list[Run] = []
+    monkeypatch.setattr(workflow, "search", stopped)
+    monkeypatch.setattr(cli, "conclude", concluded.append)
+    _config("x.yaml")
+    assert cli.main(["search", "--config", "x.yaml", "--out", "run"]) == 130
+    assert not concluded
+    assert "go on with: evodev resume run" in capsys.readouterr().err
+
+
 def test_a_champion_is_grown_without_its_run(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
     Path("alone").mkdir()
     for name in ("champion.json", "champion.safetensors"):
@@ -341,7 +369,13 @@ def test_a_champion_is_grown_without_its_run(finished: Run, capsys: pytest.Captu
         "network.png",
         "network.safetensors",
     ]
-    assert "synapses of" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    # half of (64 x 4 + 4 x 2) synapses, the read-out's 8 among them, which are no work of the genome
+    assert "124 of 256 synapses" in out
+    assert re.search(r"grown weights +124 synapses, 3,968 bits", out)
+    assert re.search(r"compression +0\.\d+x in numbers", out)
+    assert "larger than what it grows" in out
+    assert "32 bits a synapse" in out
 
 
 # what is said
@@ -388,6 +422,7 @@ def test_help_on_search_teaches_presets_and_settings_with_defaults(capsys: pytes
     out = _help(["search", "--help"], capsys)
     assert "[PRESET]" in out
     assert all(flag in out for flag in ("--config", "--decoder", "--learner", "evodev list"))
+    assert f"PRESET is one of {', '.join(PRESETS)};" in " ".join(out.split())
     text = " ".join(out.replace("│", " ").split())
     default = PRESETS["few-shot-digits"]()
     for flag, value in {
@@ -415,6 +450,39 @@ def test_help_on_the_others_is_one_of_usage(command: str, capsys: pytest.Capture
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert re.match(r"\d+\.\d+", capsys.readouterr().out)
+
+
+def test_a_terminal_without_utf8_gets_no_frames(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tyro
+
+    def ascii_frames(*_: Any, **__: Any) -> None:
+        print(f" Parsing error {'-' * 60} no --frobnicate {'-' * 60} For full helptext, run x --help", file=sys.stderr)
+        raise SystemExit(2)
+
+    monkeypatch.setattr(tyro, "cli", ascii_frames)
+    assert refused("search --frobnicate 1") == "evodev: Parsing error no --frobnicate See evodev search --help"
+
+
+def test_a_reader_that_leaves_is_no_error_of_the_process() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    with os.fdopen(write, "wb") as pipe:
+        command = [sys.executable, "-m", "evodev.cli", "--help"]
+        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, env=environment, timeout=120)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["list", "--json"]])
+def test_a_reader_that_leaves_is_no_error(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert cli.main(arguments) == 141
+    assert capsys.readouterr().err == ""
 
 
 def test_debug_raises() -> None:

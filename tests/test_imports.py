@@ -13,8 +13,9 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "types",
-        "genome substrate",
+        "genome ranking substrate",
         "network",
+        "compactness",
         "decoders learners tasks",
         "organism",
         "lifetime",
@@ -35,7 +36,16 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 HELPED = {("learners.episodic", "learners.hebbian")}
 """A leaf that borrows a function of a sibling."""
 
-LEAF_FOLDERS = ("decoders.cells", "decoders.wiring", "decoders.refinement", "decoders", "learners", "tasks", "baselines")
+LEAF_FOLDERS = (
+    "decoders.cells",
+    "decoders.wiring",
+    "decoders.sparsity",
+    "decoders.refinement",
+    "decoders",
+    "learners",
+    "tasks",
+    "baselines",
+)
 
 
 def _name(path: Path) -> str:

@@ -18,7 +18,7 @@ from evodev.network import Network
 from evodev.organism import Organism
 from evodev.report import ReportData, build, console_table, figures, rows
 from evodev.report.geometry import strongest
-from evodev.report.page import compactness, grown, ledgers
+from evodev.report.page import compactness_lines, grown, ledgers
 from evodev.report.style import DPI, WIDTH, spread
 from evodev.report.table import decimals, interval, number
 from evodev.report.verdict import verdict
@@ -274,9 +274,9 @@ def test_ledgers_and_compactness_flag_what_does_not_pay() -> None:
 
     organism = _organism()
     network = grown(_data(None))
-    factor = compactness(organism, network)[-1]
+    factor = compactness_lines(organism, network)[-1]
     synapses = sum(int(network.masks[p.name].sum()) for p in organism.substrate.grown)
-    assert float(factor.value.rstrip("×")) == pytest.approx(32 * synapses / organism.genome_spec.bits, abs=0.01)
+    assert float(factor.value.rstrip("x")) == pytest.approx(32 * synapses / organism.genome_spec.bits, abs=0.01)
     assert factor.warn
 
 

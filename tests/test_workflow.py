@@ -80,6 +80,21 @@ def test_a_stopped_search_is_checkpointed_and_ends_as_if_it_had_not_been(finishe
     assert (run.path / "champion.safetensors").read_bytes() == (finished.path / "champion.safetensors").read_bytes()
 
 
+def test_a_search_stopped_in_its_last_block_has_a_champion_and_stops(finished: Run, tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "late", EXPERIMENT)
+
+    def stop(engine: Any, state: SearchState, records: Any) -> None:
+        if int(state.generation) == EXPERIMENT.schedule.generations:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(workflow.Interrupted):
+        workflow.search(run, watch=stop)
+    assert (run.path / "champion.safetensors").read_bytes() == (finished.path / "champion.safetensors").read_bytes()
+    seen: list[int] = []
+    workflow.search(Run.open(run.path), watch=lambda engine, state, records: seen.append(1))
+    assert not seen, "there is nothing left to search, so that the comparison is next"
+
+
 def test_a_comparison_is_written_with_both_ledgers(finished: Run) -> None:
     comparison = json.loads((finished.path / "comparison.json").read_text())
     assert set(comparison["arms"]) == {CHAMPION, CENTROID, *FEW}
@@ -122,5 +137,5 @@ def test_a_grown_champion_is_exported_whole_in_every_format(finished: Run, tmp_p
     pre, post = "input", "hidden"
     i, j = (int(k[0]) for k in np.nonzero(np.asarray(network.masks[f"{pre}->{post}"])))
     assert graph.edges[f"{pre}:{i}", f"{post}:{j}"]["weight"] == pytest.approx(float(network.weights[f"{pre}->{post}"][i, j]))
-    with pytest.raises(RunError, match="network.npz exists already; choose another --out"):
+    with pytest.raises(RunError, match=r"network.npz exists already; choose another --out"):
         workflow.grow(champion, tmp_path / "network")

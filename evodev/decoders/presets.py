@@ -9,7 +9,8 @@ from evodev.decoders.cells.growth import Growth
 from evodev.decoders.cells.soft_types import SoftTypes
 from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.cells.types import CellTypes
-from evodev.decoders.sparsity import AllSynapses, Budget, FanIn
+from evodev.decoders.refinement.kaiming import FanInGain
+from evodev.decoders.sparsity import AllSynapses, Bernoulli, Budget, FanIn, StraightThrough, Threshold
 from evodev.decoders.wiring.automaton import CellularAutomaton
 from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.decoders.wiring.compatibility import TypeCompatibility
@@ -46,9 +47,14 @@ SPARSITIES: dict[str, type[Sparsity]] = {
     "all": AllSynapses,
     "fan_in": FanIn,
     "budget": Budget,
+    "threshold": Threshold,
+    "straight_through": StraightThrough,
+    "bernoulli": Bernoulli,
 }
 
-REFINEMENTS: dict[str, type[Refinement]] = {}
+REFINEMENTS: dict[str, type[Refinement]] = {
+    "fan_in_gain": FanInGain,
+}
 
 # All departures from a paper are told by the parts; a synapse budget is our own wherever it appears.
 DECODERS: dict[str, Decoder] = {
@@ -60,8 +66,6 @@ DECODERS: dict[str, Decoder] = {
     "spatial_gem": Decoder(SpatialGaussians(), Bilinear(), Budget()),
     # the same rules over Fourier gradients of expression: ours
     "fourier_gem": Decoder(Gradients(), Bilinear(), Budget()),
-    # Najarro et al. 2023: growth from one cell, one network for all synapses; links are not pruned by weight
-    "ndp": Decoder(Growth(), EdgeMLP(), AllSynapses()),
     # Shuvaev et al. 2024, G-net: binary addresses, GN30, a small network a projection; departs in bits of -1/1, tanh and
     # in that the outputs' biases are grown
     "gnet": Decoder(BinaryAddress("paper"), PairwiseMLP((30, 10)), Budget()),
@@ -73,6 +77,8 @@ DECODERS: dict[str, Decoder] = {
     "ndna": Decoder(SoftTypes(), TypeCompatibility(), Budget()),
     # Najarro et al. 2022, HyperNCA: a cellular automaton on each weight matrix; departs in a seed that knows the neurons
     "hypernca": Decoder(Coordinates(), CellularAutomaton(), Budget()),
+    # Najarro et al. 2023, NDP: growth from one cell, one MLP for all synapses; Threshold(0.3) is its pruning
+    "ndp": Decoder(Growth(), EdgeMLP(), AllSynapses()),
     # the uncompressed control: a gene a synapse
     "direct": Decoder(CellTypes(), Direct(), Budget()),
 }

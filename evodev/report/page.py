@@ -11,6 +11,7 @@ import jax
 import jinja2
 import numpy as np
 
+from evodev.compactness import COUNTED, compactness, times
 from evodev.comparison import CHAMPION
 from evodev.network import Network
 from evodev.organism import Organism
@@ -19,9 +20,6 @@ from evodev.report.table import Results, aulc, caption, count, ordered, rows
 from evodev.report.template import STYLE, TEMPLATE
 from evodev.report.verdict import verdict
 from evodev.types import Array
-
-WEIGHT_BITS = 32
-"""Bits that a synapse's weight is counted as."""
 
 GROUPS = {
     "baseline": "baselines",
@@ -109,7 +107,7 @@ def build(data: ReportData) -> tuple[str, dict[str, bytes]]:
         search=search,
         champion=champion,
         ledgers=ledgers(data) if data.comparison else None,
-        compactness=compactness(data.organism, network),
+        compactness=compactness_lines(data.organism, network),
         genome=genome,
         genes=data.organism.genome_spec.genes,
         command=data.command,
@@ -291,25 +289,18 @@ def _break_even(comparison: Results) -> Line:
     return Line(label, count(lives), note, warn=worse)
 
 
-def compactness(organism: Organism, network: Network) -> list[Line]:
-    """The genome's size beside that of the weights it describes; blank slates, which no gene shapes, do not count."""
-    spec, substrate = organism.genome_spec, organism.substrate
-    synapses = sum(int(np.asarray(network.masks[p.name]).sum()) for p in substrate.grown)
+def compactness_lines(organism: Organism, network: Network) -> list[Line]:
+    """The genome's size beside that of the weights it grows, and what is counted."""
+    spec = organism.genome_spec
+    ledger = compactness(spec, organism.substrate, network)
     learner = sum(g.size for g in spec.genes if g.name.startswith("learner/"))
-    bits = WEIGHT_BITS * synapses
-    out = [
-        Line("genome", f"{spec.size:,} numbers, {spec.bits:,} bits", f"{learner:,} of them are the learner's"),
-        Line(
-            "grown synapses",
-            f"{synapses:,} weights, {bits:,} bits",
-            f"{WEIGHT_BITS} bits a weight; which synapses exist is not counted",
-        ),
-    ]
-    if not spec.bits:
-        return [*out, Line("compression", "no genome")]
-    factor = bits / spec.bits
-    note = "below 1: the genome is larger than what it describes" if factor < 1 else "bits of weights a bit of genome"
-    return [*out, Line("compression", f"{factor:,.1f}×" if factor >= 1 else f"{factor:.2f}×", note, warn=factor < 1)]
+    notes = {"genome": f"{learner:,} of the numbers are the learner's", "grown weights": f"counted: {COUNTED}"}
+    out = [Line(label, text, notes[label]) for label, text in ledger.lines() if label in notes]
+    factors = (("compression in numbers", ledger.factor_numbers), ("compression in bits", ledger.factor_bits))
+    for label, factor in factors:
+        less = factor is not None and factor < 1
+        out.append(Line(label, times(factor), "below 1: the genome is larger than what it grows" if less else "", warn=less))
+    return out
 
 
 def unbroken(text: str) -> str:

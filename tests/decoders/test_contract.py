@@ -82,8 +82,8 @@ def grown(request: pytest.FixtureRequest) -> Grown:
     return Grown(*CASES[request.param])
 
 
-def _assert_same(a: object, b: object, **tolerance: float) -> None:
-    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, **tolerance), a, b)
+def _assert_same(a: object, b: object, rtol: float, atol: float = 0.0) -> None:
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=rtol, atol=atol), a, b)
 
 
 def test_a_network_is_the_same_batched_or_not(grown: Grown) -> None:

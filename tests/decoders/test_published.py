@@ -73,7 +73,7 @@ def test_scaled_rules_begin_at_the_spread_of_he() -> None:
 
 
 def test_rules_can_only_be_shared_by_states_of_one_length() -> None:
-    with pytest.raises(ValueError, match="shared rules need states of one length .*'input': 3, 'output': 2.*shared: false"):
+    with pytest.raises(ValueError, match=r"shared rules need states of one length .*'input': 3, 'output': 2.*shared: false"):
         Decoder(CosineBasis(), Bilinear(shared=True), AllSynapses()).genome_spec(mlp((3, 2)))
 
 
