@@ -5,6 +5,7 @@ from evodev.decoders.cells.address import BinaryAddress
 from evodev.decoders.cells.coordinates import Coordinates
 from evodev.decoders.cells.cosine import CosineBasis
 from evodev.decoders.cells.gaussians import Gradients, SpatialGaussians
+from evodev.decoders.cells.growth import Growth
 from evodev.decoders.cells.soft_types import SoftTypes
 from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.cells.types import CellTypes
@@ -16,6 +17,7 @@ from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.decoders.wiring.compatibility import TypeCompatibility
 from evodev.decoders.wiring.cppn import CPPN
 from evodev.decoders.wiring.direct import Direct
+from evodev.decoders.wiring.edge import EdgeMLP
 from evodev.decoders.wiring.pairwise import PairwiseMLP
 from evodev.decoders.wiring.relative import RelativePosition
 
@@ -24,6 +26,7 @@ CELLS: dict[str, type[Cells]] = {
     "spatial_gaussians": SpatialGaussians,
     "gradients": Gradients,
     "binary_address": BinaryAddress,
+    "growth": Growth,
     "expression_table": ExpressionTable,
     "cosine_basis": CosineBasis,
     "coordinates": Coordinates,
@@ -34,6 +37,7 @@ WIRINGS: dict[str, type[Wiring]] = {
     "relative_position": RelativePosition,
     "bilinear": Bilinear,
     "pairwise_mlp": PairwiseMLP,
+    "edge_mlp": EdgeMLP,
     "cppn": CPPN,
     "type_compatibility": TypeCompatibility,
     "cellular_automaton": CellularAutomaton,
@@ -75,6 +79,8 @@ DECODERS: dict[str, Decoder] = {
     "ndna": Decoder(SoftTypes(), TypeCompatibility(), StraightThrough(threshold=0.0, evolved=False, relative=False)),
     # Najarro et al. 2022, HyperNCA: a cellular automaton on each weight matrix; departs in a seed that knows the neurons
     "hypernca": Decoder(Coordinates(), CellularAutomaton(), Budget()),
+    # Najarro et al. 2023, NDP: growth from one cell, one MLP for all synapses; Threshold(0.3) is its pruning
+    "ndp": Decoder(Growth(), EdgeMLP(), AllSynapses()),
     # the uncompressed control: a gene a synapse
     "direct": Decoder(CellTypes(), Direct(), Budget()),
 }
