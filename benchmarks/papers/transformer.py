@@ -201,7 +201,8 @@ def rows_of(results: list[dict[str, Any]], steps: int) -> list[dict[str, Any]]:
         mean, lo, hi = (float(x) for x in interval(np.array([r["loss"][name] for r in results]) - own, 2000))
         rows.append({
             "label": f"lead of the trained genome's mask over {name}", "measured": mean, "lo": lo, "hi": hi,
-            "unit": "nats a character", "target": 0.0, "met": bool(lo > 0), "note": "positive: the genome's is better; met: the interval lies above zero",
+            "unit": "nats a character", "target": 0.0, "met": bool(lo > 0),
+            "note": "positive: the genome's is better; met: the interval lies above zero",
         })  # fmt: skip
     first = results[0]
     densities = ", ".join(
