@@ -191,8 +191,8 @@ def target_weights(target: Target, substrate: Substrate) -> dict[str, Array]:
     shapes = {p.name: substrate.shape(p) for p in substrate.grown}
     shapes |= {p.post: (substrate.population(p.post).size,) for p in substrate.grown}
     if isinstance(target, Network):
-        given = {**target.weights, **target.biases}
-        target = {name: matrix(given[name]) for name in shapes}
+        given = {name: matrix(weights) for name, weights in target.weights.items()} | target.biases
+        target = {name: given[name] for name in shapes}
     unknown = sorted(set(target) - set(shapes))
     if unknown or not target:
         raise ValueError(f"target: names {', '.join(unknown) or 'nothing'}; what is grown here: {', '.join(shapes)}")

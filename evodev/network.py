@@ -152,13 +152,16 @@ def respond(population: Population, drive: Float[Array, "batch n"], bias: Vector
     return activity
 
 
-def activities(substrate: Substrate, network: Network, inputs: Inputs) -> dict[str, Float[Array, "batch n"]]:
+def activities(
+    substrate: Substrate, network: Network, inputs: Inputs, before: dict[str, Float[Array, "batch n"]] | None = None
+) -> dict[str, Float[Array, "batch n"]]:
     """Activity of every population after ``substrate.ticks`` sweeps, the inputs clamped.
 
     Args:
         substrate: what the network grew in.
         network: its weights and biases.
         inputs: (batch, ...); flattened to (batch, input size).
+        before: activity to start from, for a network that remembers its last input; silence if not given.
 
     Raises:
         ValueError: if the substrate is modular.
@@ -169,7 +172,8 @@ def activities(substrate: Substrate, network: Network, inputs: Inputs) -> dict[s
             "out what needs activity (refinement by activity, read-out learners)"
         )
     clamped = inputs.reshape(inputs.shape[0], -1)
-    state = {p.name: jnp.zeros((inputs.shape[0], p.size)) for p in substrate.populations} | {substrate.input.name: clamped}
+    state = before or {p.name: jnp.zeros((inputs.shape[0], p.size)) for p in substrate.populations}
+    state = state | {substrate.input.name: clamped}
     for _ in range(substrate.ticks):
         before = dict(state)
         for population in substrate.populations[1:]:
@@ -179,6 +183,21 @@ def activities(substrate: Substrate, network: Network, inputs: Inputs) -> dict[s
                 drive = drive + transmit(source[projection.pre], network.weights[projection.name])
             state[population.name] = respond(population, drive, network.biases[population.name], network.alive[population.name])
     return state
+
+
+def correlations(pre: Float[Array, "batch pre"], post: Float[Array, "batch post"]) -> Matrix:
+    """Correlation over a batch of each neuron of one population with each of another; 0 where one of them is constant.
+
+    Never NaN, even where the activity is.
+    """
+
+    def standard(x: Array) -> Array:
+        x = jnp.clip(jnp.nan_to_num(x), -1e15, 1e15)
+        x = x - x.mean(0)
+        x = x / (jnp.abs(x).max(0) + 1e-20)
+        return x / jnp.sqrt((x**2).sum(0) + 1e-6)
+
+    return standard(pre).T @ standard(post)
 
 
 def forward(substrate: Substrate, network: Network, inputs: Inputs) -> Outputs:

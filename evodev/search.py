@@ -401,7 +401,7 @@ def maximise(
         return (state, jnp.where(better, genomes[top], best), jnp.where(better, scores[top], best_score)), scores[top]
 
     @jax.jit
-    def run(initial: Genome, key_init: Key, keys: Key) -> tuple[Genome, Genome, Array]:
+    def run(initial: Genome, key_init: Key, keys: Array) -> tuple[Genome, Genome, Array]:
         state = algorithm.init(key_init, initial, params)
         carry = _strong(state), initial, jnp.asarray(-jnp.inf)
         (state, best, _), history = jax.lax.scan(generation, carry, keys)

@@ -236,3 +236,17 @@ def recurrent(inputs: int, hidden: int, outputs: int, *, ticks: int = 5, activat
     )
     pairs = (("input", "hidden"), ("hidden", "hidden"), ("hidden", "output"))
     return Substrate(populations, tuple(Projection(a, b) for a, b in pairs), ticks)
+
+
+def complete(inputs: int, hidden: int, outputs: int, *, ticks: int = 5, activation: str = "tanh") -> Substrate:
+    """Three populations and every projection that does not end in the inputs, recurrent ones included.
+
+    A tick is W^T s through the activation, outputs too, with the inputs clamped; ``hidden`` is the most there can be.
+    """
+    populations = (
+        Population("input", (inputs,), activation="linear"),
+        Population("hidden", (hidden,), activation=activation),
+        Population("output", (outputs,), activation=activation),
+    )
+    names = [p.name for p in populations]
+    return Substrate(populations, tuple(Projection(a, b) for b in names[1:] for a in names), ticks)
