@@ -20,7 +20,7 @@ COMMANDS = {
     "resume": "go on from a run's last checkpoint, to the report",
     "compare": "champion against baselines and controls on held-out lives; several runs: intervals over seeds",
     "report": "(re)draw a run's report.html and figures",
-    "grow": "grow a champion: picture, npz, safetensors, GraphML",
+    "grow": "grow a champion: compactness, pictures, npz, safetensors, GraphML, ONNX",
     "list": "decoders, learners, tasks, baselines, strategies, presets",
 }
 
@@ -39,7 +39,20 @@ usage: evodev COMMAND [ARGUMENTS] [--debug]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C."""
+    """Entry point; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on (``| head``)."""
+    try:
+        try:
+            return run_command(argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # what is still in the buffer goes nowhere, or the interpreter would complain of it on leaving
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def run_command(argv: list[str] | None) -> int:
+    """Find the command, run it, and say what went wrong in one line."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
@@ -59,6 +72,8 @@ def main(argv: list[str] | None = None) -> int:
         prepare_jax()
         command: Callable[[list[str]], int] = globals()[f"{arguments[0]}_command"]
         return command(arguments[1:])
+    except BrokenPipeError:
+        raise
     except (ValueError, OSError, ImportError) as error:
         if debug:
             raise
@@ -103,7 +118,7 @@ def parse(kind: Any, arguments: list[str], *, prog: str, default: Any = None) ->
     except SystemExit as stop:
         if not stop.code:
             raise
-        text = re.sub(r"[─-╿]+", " ", message.getvalue())
+        text = re.sub(r"[─-╿]+|-{5,}", " ", message.getvalue())  # frames, which are dashes where there is no UTF-8
         text = " ".join(text.split())
         text = re.sub(r"For full helptext.*", f"See {prog} --help", text)
         raise ValueError(text) from None
@@ -171,8 +186,9 @@ def rebuilt(original: Any, typed: Any) -> Any:
 class SearchOptions:
     """Run a search, then compare and report.
 
-    usage: evodev search [PRESET] [OPTIONS]. --config FILE starts from a configuration file instead of a preset;
-    --decoder NAME and --learner NAME exchange that part (see evodev list). Every setting below can be given too.
+    usage: evodev search [PRESET] [OPTIONS]. PRESET is one of PRESETS; the first by default.
+    --config FILE starts from a configuration file instead of a preset; --decoder NAME and --learner NAME exchange that
+    part (see evodev list). Every setting below can be given too.
 
     Attributes:
         out: directory of the run; must not exist. runs/PRESET by default, with a number if that is taken.
@@ -236,7 +252,7 @@ def experiment_from(arguments: list[str]) -> tuple[str, Any, SearchOptions]:
 
     fields.append(("experiment", Annotated[kind, tyro.conf.arg(name="")], dataclasses.field(default_factory=lambda: typed)))
     both = dataclasses.make_dataclass("Search", fields, frozen=True)
-    both.__doc__ = SearchOptions.__doc__
+    both.__doc__ = (SearchOptions.__doc__ or "").replace("PRESETS", ", ".join(PRESETS))
     parsed = parse(both, arguments, prog="evodev search")
     options = SearchOptions(**{f.name: getattr(parsed, f.name) for f in dataclasses.fields(SearchOptions)})
     if options.seeds < 1:
@@ -350,9 +366,7 @@ def search_command(arguments: list[str]) -> int:
         if not options.search_only:
             conclude(run)
     if len(runs) > 1 and not options.search_only:
-        merged = workflow.compare_runs(runs)
-        (base / "comparison.json").write_text(json.dumps(merged, indent=1))
-        show(merged)
+        show(workflow.merge_seeds(base, runs))
     return 0
 
 
@@ -402,7 +416,8 @@ def report_command(arguments: list[str]) -> int:
 
 def grow_command(arguments: list[str]) -> int:
     """evodev grow"""
-    from evodev import workflow
+    from evodev import onnx, workflow
+    from evodev.compactness import COUNTED, compactness
     from evodev.network import synapse_counts
     from evodev.runs import load_champion
 
@@ -412,9 +427,16 @@ def grow_command(arguments: list[str]) -> int:
     champion = load_champion(path)
     folder = Path(out) if out else (path if path.is_dir() else path.parent) / "network"
     network, paths = workflow.grow(champion, folder)
-    for name, count in synapse_counts(network).items():
-        print(f"{name}: {int(count)} synapses of {network.masks[name].size}")
+    organism = champion.organism
+    lines = [
+        (name, f"{int(count):,} of {network.masks[name].size:,} synapses") for name, count in synapse_counts(network).items()
+    ]
+    lines += [*compactness(organism.genome_spec, organism.substrate, network).lines(), ("counted", COUNTED)]
+    width = max(len(label) for label, _ in lines)
+    print("\n".join(f"{label:{width}}  {text}" for label, text in lines))
     print("\n".join(str(p) for p in paths))
+    if not onnx.INSTALLED:
+        print(f"no ONNX file: {onnx.MISSING}")
     return 0
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from evodev.baselines import BASELINES, Arm, Setting
 from evodev.baselines.base import Report
 from evodev.baselines.random_networks import RandomNetwork
+from evodev.compactness import compactness
 from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_lives
 from evodev.fitness import aulc, jumpstart, slope_aligned, steps_to
 from evodev.lifetime import LifetimeLog, probe_steps
@@ -189,7 +190,8 @@ def compare(
     root = jax.random.key(seed)
     key_lives, key_run, key_build = jax.random.split(jax.random.fold_in(root, 0xC0), 3)
     own = champion_arms(organism, champion, centroid)
-    network = jax.jit(lambda g: organism.develop(g, key=key_build)[0])(champion)
+    grow = jax.jit(lambda g: organism.develop(g, key=key_build)[0])
+    network = grow(champion)
     synapses = int(sum(np.asarray(mask).sum() for mask in network.masks.values())) + organism.learner.memory(organism.substrate)
     setting = Setting(
         organism=organism, champion=champion, synapses=synapses, evolve=config.evolve_baselines, seed=seed, **setting_of
@@ -213,6 +215,9 @@ def compare(
             areas[name] = np.asarray(aulc(cast(Any, worst_where_failed(log.loss, setting)), schedule), np.float64)
             # the same lives, so that the difference life by life is what tells arms apart
             report[name]["scores"]["aulc_minus_champion"] = scalar(areas[name] - areas[CHAMPION], config.bootstrap)
+        if index < len(own):
+            grown = grow(arm.subject)
+            report[name]["compactness"] = compactness(organism.genome_spec, organism.substrate, grown).plain()
         report[name]["seconds"] = {"tuning": tuned - began, "lives": time.perf_counter() - tuned}
         say(f"{name}: done")
     return {

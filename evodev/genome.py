@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 
 from evodev.types import Array, Genes, Genome, Key
 
@@ -81,11 +83,17 @@ class GenomeSpec:
         """Vector in search units -> named gene values in natural units.
 
         Raises:
-            ValueError: if the genome has another length than this spec.
+            ValueError: if the genome has another length than this spec, or numbers that are not finite (which a traced
+                genome cannot be asked).
         """
         if genome.shape != (self.size,):
             raise ValueError(f"genome: expected {self.size} numbers, given shape {genome.shape}")
         slices = self.slices
+        if not isinstance(genome, Tracer):
+            wrong = np.flatnonzero(~np.isfinite(genome))
+            if wrong.size:
+                names = [name for name, where in slices.items() if ((wrong >= where.start) & (wrong < where.stop)).any()]
+                raise ValueError(f"genome: {wrong.size} numbers are not finite, in {', '.join(names)}")
         return {g.name: g.center + g.scale * genome[slices[g.name]].reshape(g.shape) for g in self.genes}
 
     def pack(self, values: Mapping[str, Array]) -> Genome:

@@ -1,5 +1,6 @@
 """A run directory: configuration, manifest, metrics, checkpoints, champion. The only module that touches files."""
 
+import contextlib
 import difflib
 import hashlib
 import json
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -20,7 +21,7 @@ import jax
 import numpy as np
 import yaml
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from evodev.experiment import Experiment, from_plain, to_plain
 from evodev.organism import Organism
@@ -35,11 +36,43 @@ class RunError(ValueError):
     """Something about a run directory or a file that the user can mend; its message is one line."""
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+def _write(path: Path, data: str | bytes) -> None:
+    """Write a file whole or not at all: what was there stays until the new one is complete."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    os.replace(partial, path)
+    try:
+        partial.write_bytes(data.encode() if isinstance(data, str) else data)
+        os.replace(partial, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+
+
+def refuse_existing(folder: Path, names: Iterable[str]) -> None:
+    """Stop before a file of a folder would be written over.
+
+    Raises:
+        RunError: naming the first that is there already.
+    """
+    for name in names:
+        if (folder / name).exists():
+            raise RunError(f"out: {folder / name} exists already; choose another --out")
+
+
+def write_new(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Write files into a folder, made if need be; all of them or, where one of them is there already, none.
+
+    Raises:
+        RunError: if a file is there already or the folder cannot be made.
+    """
+    refuse_existing(folder, files)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"out: {folder} cannot be made: {error.strerror}") from error
+    for name, data in files.items():
+        _write(folder / name, data)
+    return [folder / name for name in files]
 
 
 def load_experiment(path: Path) -> Experiment:
@@ -91,6 +124,11 @@ def commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return out.stdout.strip() or None
+
+
+def _layout(leaves: Iterable[Any]) -> list[str]:
+    """Kind and shape of each array."""
+    return [f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves]
 
 
 def _digest(leaves: list[np.ndarray]) -> str:
@@ -185,7 +223,7 @@ class Run:
 
         leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(jax.device_get(state))]
         numbered = {f"{i:04d}": leaf for i, leaf in enumerate(leaves)}
-        about = {"digest": _digest(leaves), "experiment": self._fingerprint()}
+        about = {"digest": _digest(leaves), "layout": _layout(leaves), "experiment": self._fingerprint()}
         try:
             with self._manager() as manager:
                 arguments = ocp.args.Composite(state=ocp.args.StandardSave(numbered), about=ocp.args.JsonSave(about))
@@ -231,10 +269,14 @@ class Run:
         wanted = {f"{i:04d}": np.asarray(leaf) for i, leaf in enumerate(jax.device_get(leaves))}
         found = manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore(wanted))).state
         values = [np.asarray(found[name]) for name in wanted]
+        # shapes first, because the digest of other shapes is another too; orbax casts kinds silently, hence the record
+        stored, needed = about.get("layout", _layout(values)), _layout(wanted.values())
+        if stored != needed or _layout(values) != needed:
+            pairs = zip(stored if stored != needed else _layout(values), needed, strict=False)
+            differing = next((f": {a} where {b} is needed" for a, b in pairs if a != b), "")
+            raise RunError(f"its shapes are of another search{differing}")
         if _digest(values) != about["digest"]:
             raise RunError("its numbers are damaged")
-        if [(v.shape, v.dtype) for v in values] != [(w.shape, w.dtype) for w in wanted.values()]:
-            raise RunError("its shapes are of another search")
         return jax.tree.unflatten(structure, [jax.numpy.asarray(v) for v in values])
 
     def _fingerprint(self) -> str:
@@ -250,8 +292,6 @@ class Run:
         """champion.safetensors (the genomes) and champion.json (what they mean), loadable without the run."""
         organism = self.experiment.organism
         genomes = {name: np.asarray(getattr(state, name)) for name in ("champion", "centroid", "initial")}
-        partial = self.path / ".champion.safetensors.partial"
-        save_file(genomes, partial)
         plain = to_plain(self.experiment)
         about = {
             "schema_version": CHAMPION_SCHEMA,
@@ -262,21 +302,19 @@ class Run:
             "experiment": plain,
             "digest": _digest(list(genomes.values())),
         }
-        _write(self.path / "champion.json", json.dumps(about, indent=1))
-        os.replace(partial, self.path / "champion.safetensors")
+        self.write_bytes("champion.safetensors", save(genomes))
+        self.write_json("champion.json", about)
 
     # results
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> Path:
         """Write a result file whole or not at all; returns its path."""
-        _write(self.path / name, json.dumps(data, indent=1))
+        write_json(self.path / name, data)
         return self.path / name
 
     def write_bytes(self, name: str, data: bytes) -> Path:
         """Write a figure or page whole or not at all; returns its path."""
-        partial = self.path / f".{name}.partial"
-        partial.write_bytes(data)
-        os.replace(partial, self.path / name)
+        _write(self.path / name, data)
         return self.path / name
 
     def read_json(self, name: str) -> Any:
@@ -286,6 +324,11 @@ class Run:
             RunError: if it is missing or damaged.
         """
         return read_json(self.path / name)
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write a JSON file whole or not at all."""
+    _write(path, json.dumps(data, indent=1))
 
 
 def read_json(path: Path) -> Any:

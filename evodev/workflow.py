@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import signal
 import threading
 import time
@@ -14,16 +15,19 @@ import jax
 import networkx as nx
 import numpy as np
 import yaml
-from safetensors.numpy import save_file
+from safetensors.numpy import save as safetensors
 
+from evodev import onnx
 from evodev.comparison import across_runs, compare
+from evodev.decoders import Decoder
 from evodev.experiment import Experiment, to_plain
 from evodev.network import Network
-from evodev.report.figures import drawn_network, matrices
+from evodev.report import figures
 from evodev.report.page import ReportData, build
-from evodev.runs import Champion, Run, RunError, load_champion
+from evodev.runs import Champion, Run, RunError, load_champion, refuse_existing, write_json, write_new
 from evodev.search import Search, SearchState
 from evodev.substrate import Substrate
+from evodev.types import Genome, Key
 
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
 Watcher = Callable[[Search, SearchState, list[dict[str, Any]]], None]
@@ -91,7 +95,9 @@ def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.w
                 saved = time.monotonic()
             if stop.is_set() and not last:
                 raise Interrupted
-    run.save_champion(state)
+        run.save_champion(state)
+        if stop.is_set():  # in the last block: there is a champion, but nobody wants to wait for what follows
+            raise Interrupted
     return state
 
 
@@ -166,6 +172,13 @@ def search_seeds(base: Path, experiment: Experiment, seeds: int, *, command: str
     return runs
 
 
+def merge_seeds(base: Path, runs: list[Run]) -> dict[str, Any]:
+    """The comparison over the seeds of :func:`search_seeds`; writes and returns ``base``'s comparison.json."""
+    merged = compare_runs(runs)
+    write_json(base / "comparison.json", merged)
+    return merged
+
+
 def compare_runs(runs: list[Run], *, say: Say = lambda line: None) -> dict[str, Any]:
     """One run's comparison, or several runs' with intervals over their seeds."""
     if len(runs) == 1:
@@ -174,28 +187,62 @@ def compare_runs(runs: list[Run], *, say: Say = lambda line: None) -> dict[str, 
 
 
 def grow(champion: Champion, out: Path) -> tuple[Network, list[Path]]:
-    """Grow a champion and export it: npz, safetensors, GraphML and two pictures.
+    """Grow a champion and export it: npz, safetensors, GraphML, pictures, and ONNX where the extra ``onnx`` is installed.
+
+    Returns:
+        The network and the files' paths.
 
     Raises:
         RunError: if a file is there already.
     """
+    refuse_existing(out, EXPORTS)  # before anything is worked out
     organism = champion.organism
-    network, _ = organism.develop(champion.genomes["champion"], key=jax.random.key(champion.experiment.seed))
-    arrays = {f"weights/{k}": np.asarray(v) for k, v in network.weights.items()}
-    arrays |= {f"masks/{k}": np.asarray(v) for k, v in network.masks.items()}
-    arrays |= {f"gains/{k}": np.asarray(v) for k, v in network.gains.items()}
-    arrays |= {f"biases/{k}": np.asarray(v) for k, v in network.biases.items()}
-    paths = [out / f"network.{kind}" for kind in ("npz", "safetensors", "graphml", "png")] + [out / "matrices.png"]
-    for path in paths:
-        if path.exists():
-            raise RunError(f"out: {path} exists already; choose another --out")
-    out.mkdir(parents=True, exist_ok=True)
-    np.savez(paths[0], **cast(dict[str, Any], arrays))
-    save_file(arrays, paths[1])
-    nx.write_graphml(as_graph(organism.substrate, network), paths[2])
-    paths[3].write_bytes(drawn_network(organism.substrate, network))
-    paths[4].write_bytes(matrices(organism.substrate, network))
-    return network, paths
+    genome, key = champion.genomes["champion"], jax.random.key(champion.experiment.seed)
+    network, _ = organism.develop(genome, key=key)
+    files = {name: export(organism.substrate, network) for name, export in EXPORTS.items()}
+    files |= pictures(champion.experiment.decoder, organism.split(genome)[0], organism.substrate, network, key=key)
+    return network, write_new(out, files)
+
+
+def pictures(decoder: Decoder, genome: Genome, substrate: Substrate, network: Network, *, key: Key) -> dict[str, bytes]:
+    """Pictures of a grown network by file name: itself, its matrices, its tissue, receptive fields, a film of its growth."""
+    film = decoder.film(genome, substrate, key=key)
+    out = {
+        "network.png": figures.drawn_network(substrate, network),
+        "matrices.png": figures.matrices(substrate, network),
+        "expression.png": figures.expression_maps(substrate, film[-1].tissue),
+    }
+    fields = [p for p in substrate.projections if p.pre == substrate.input.name and figures.has_fields(substrate, p)]
+    for i, projection in enumerate(fields):
+        out[f"receptive_fields{f'_{i + 1}' * bool(i)}.png"] = figures.receptive_fields(substrate, network, projection)
+    if len(film) > 1:
+        out["growth.gif"] = figures.growth(substrate, film)
+    return out
+
+
+def as_arrays(network: Network) -> dict[str, np.ndarray]:
+    """Weights, masks, gains and biases by name, ``weights/pre->post``."""
+    parts = {"weights": network.weights, "masks": network.masks, "gains": network.gains, "biases": network.biases}
+    return {f"{part}/{name}": np.asarray(value) for part, values in parts.items() for name, value in values.items()}
+
+
+def as_npz(substrate: Substrate, network: Network) -> bytes:
+    """:func:`as_arrays` as an npz file."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **cast(dict[str, Any], as_arrays(network)))
+    return buffer.getvalue()
+
+
+def as_safetensors(substrate: Substrate, network: Network) -> bytes:
+    """:func:`as_arrays` as a safetensors file."""
+    return safetensors(as_arrays(network))
+
+
+def as_graphml(substrate: Substrate, network: Network) -> bytes:
+    """:func:`as_graph` as a GraphML file."""
+    buffer = io.BytesIO()
+    nx.write_graphml(as_graph(substrate, network), buffer)
+    return buffer.getvalue()
 
 
 def as_graph(substrate: Substrate, network: Network) -> nx.DiGraph:
@@ -210,3 +257,13 @@ def as_graph(substrate: Substrate, network: Network) -> nx.DiGraph:
         for i, j in zip(*np.nonzero(mask), strict=True):
             graph.add_edge(f"{p.pre}:{i}", f"{p.post}:{j}", weight=float(weights[i, j]))
     return graph
+
+
+EXPORTS: dict[str, Callable[[Substrate, Network], bytes]] = {
+    "network.npz": as_npz,
+    "network.safetensors": as_safetensors,
+    "network.graphml": as_graphml,
+}
+if onnx.INSTALLED:
+    EXPORTS["network.onnx"] = onnx.to_onnx
+"""What a grown network is written as, a file each."""

@@ -4,6 +4,8 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -248,10 +250,12 @@ def test_a_misspelt_run_is_not_the_champion_of_the_current_directory(
     assert "nowhere" in refused("grow nowhere")
 
 
-def test_what_was_grown_before_is_not_written_over(finished: Run, refused: Refused) -> None:
+@pytest.mark.parametrize("name", ["network.npz", "expression.png"])
+def test_what_was_grown_before_is_not_written_over(name: str, finished: Run, refused: Refused) -> None:
     Path("out").mkdir()
-    Path("out/network.png").write_text("mine")
-    assert "out/network.png exists already" in refused("grow run --out out")
+    Path(f"out/{name}").write_text("mine")
+    assert f"out/{name} exists already" in refused("grow run --out out")
+    assert f"out: out/{name} cannot be made" in refused(f"grow run --out out/{name}")
 
 
 def _truncate(folder: Path) -> None:
@@ -329,19 +333,64 @@ def test_seeds_are_runs_of_their_own(searched: list[Run]) -> None:
     assert [(str(run.path), run.experiment.seed) for run in searched] == [("many/seed-4", 4), ("many/seed-5", 5)]
 
 
+def test_seeds_are_compared_together(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    merged = {"arms": {}}
+    monkeypatch.setattr(workflow, "search", lambda run, **_: None)
+    monkeypatch.setattr(cli, "conclude", lambda run: None)
+    monkeypatch.setattr(cli, "show", lambda comparison: None)
+    monkeypatch.setattr(workflow, "compare_runs", lambda runs: merged | {"runs": len(runs)})
+    _config("x.yaml")
+    assert cli.main(["search", "--config", "x.yaml", "--seeds", "2", "--out", "many"]) == 0
+    assert json.loads(Path("many/comparison.json").read_text()) == {"arms": {}, "runs": 2}
+
+
+def test_a_search_stopped_in_its_last_block_is_not_compared(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(run: Run, **_: Any) -> None:
+        raise workflow.Interrupted
+
+    concluded: list[Run] = []
+    monkeypatch.setattr(workflow, "search", stopped)
+    monkeypatch.setattr(cli, "conclude", concluded.append)
+    _config("x.yaml")
+    assert cli.main(["search", "--config", "x.yaml", "--out", "run"]) == 130
+    assert not concluded
+    assert "go on with: evodev resume run" in capsys.readouterr().err
+
+
+def test_without_onnx_growing_says_which_extra_to_install(
+    finished: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evodev.onnx.INSTALLED", False)
+    monkeypatch.delitem(workflow.EXPORTS, "network.onnx")
+    assert cli.main(["grow", str(finished.path), "--out", "network"]) == 0
+    assert not Path("network/network.onnx").exists()
+    assert capsys.readouterr().out.endswith("no ONNX file: the package onnx is not installed; pip install 'evodev-jax[onnx]'\n")
+
+
 def test_a_champion_is_grown_without_its_run(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
     Path("alone").mkdir()
     for name in ("champion.json", "champion.safetensors"):
         shutil.move(finished.path / name, "alone")
     assert cli.main(["grow", "alone/champion.safetensors", "--out", "network"]) == 0
     assert sorted(os.listdir("network")) == [
+        "expression.png",
         "matrices.png",
         "network.graphml",
         "network.npz",
+        "network.onnx",
         "network.png",
         "network.safetensors",
+        "receptive_fields.png",
     ]
-    assert "synapses of" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    # half of (64 x 4 + 4 x 2) synapses, the read-out's 8 among them, which are no work of the genome
+    assert "124 of 256 synapses" in out
+    assert re.search(r"grown weights +124 synapses, 3,968 bits", out)
+    assert re.search(r"compression +0\.\d+x in numbers", out)
+    assert "larger than what it grows" in out
+    assert "32 bits a synapse" in out
 
 
 # what is said
@@ -388,6 +437,7 @@ def test_help_on_search_teaches_presets_and_settings_with_defaults(capsys: pytes
     out = _help(["search", "--help"], capsys)
     assert "[PRESET]" in out
     assert all(flag in out for flag in ("--config", "--decoder", "--learner", "evodev list"))
+    assert f"PRESET is one of {', '.join(PRESETS)};" in " ".join(out.split())
     text = " ".join(out.replace("│", " ").split())
     default = PRESETS["few-shot-digits"]()
     for flag, value in {
@@ -415,6 +465,39 @@ def test_help_on_the_others_is_one_of_usage(command: str, capsys: pytest.Capture
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert re.match(r"\d+\.\d+", capsys.readouterr().out)
+
+
+def test_a_terminal_without_utf8_gets_no_frames(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tyro
+
+    def ascii_frames(*_: Any, **__: Any) -> None:
+        print(f" Parsing error {'-' * 60} no --frobnicate {'-' * 60} For full helptext, run x --help", file=sys.stderr)
+        raise SystemExit(2)
+
+    monkeypatch.setattr(tyro, "cli", ascii_frames)
+    assert refused("search --frobnicate 1") == "evodev: Parsing error no --frobnicate See evodev search --help"
+
+
+def test_a_reader_that_leaves_is_no_error_of_the_process() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    with os.fdopen(write, "wb") as pipe:
+        command = [sys.executable, "-m", "evodev.cli", "--help"]
+        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, env=environment, timeout=120)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["list", "--json"]])
+def test_a_reader_that_leaves_is_no_error(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert cli.main(arguments) == 141
+    assert capsys.readouterr().err == ""
 
 
 def test_debug_raises() -> None:

@@ -113,6 +113,19 @@ def _check_arm(name: str, arm: dict[str, Any], samples: list[int]) -> None:
             assert 0 <= reached["value"] <= samples[-1]
 
 
+def test_evolved_arms_say_how_compact_they_are(experiment: Experiment, result: dict[str, Any]) -> None:
+    spec = experiment.organism.genome_spec
+    for name, arm in result["arms"].items():
+        assert ("compactness" in arm) == (arm["role"] == "evolved"), name
+    ledger = result["arms"][CHAMPION]["compactness"]
+    # half of (64 x 4 + 4 x 2) synapses, 8 of them the blank read-out, which no gene shapes
+    assert (ledger["genome_numbers"], ledger["genome_bits"], ledger["synapses"]) == (spec.size, spec.bits, 124)
+    assert ledger["factor_bits"] == 32 * 124 / spec.bits < 1
+    assert ledger["larger"] is True
+    merged = across_runs([result, result])["arms"][CHAMPION]["compactness"]
+    assert merged == ledger
+
+
 def test_every_baseline_and_control_that_applies_becomes_an_arm(result: dict[str, Any]) -> None:
     assert set(result["arms"]) == {CHAMPION, CENTROID, "relabelled", *BASELINES} - EVOLVED
     for name in set(BASELINES) & set(result["arms"]):
@@ -202,8 +215,10 @@ def test_regression_is_compared_by_loss_alone() -> None:
 def test_a_perfect_guess_has_no_loss() -> None:
     organism = Organism(guesser().substrate, DIRECT, Guess(center=1.0))
     genomes = jnp.zeros((3, organism.genome_spec.size))
-    setting = {"initial": genomes[0], "task": Line(), "strategy": Strategy("Open_ES", 4), "schedule": Schedule(), "fitness": Fitness(),
-               "budget": 1}  # fmt: skip
+    setting = {
+        "initial": genomes[0], "task": Line(), "strategy": Strategy("Open_ES", 4), "schedule": Schedule(),
+        "fitness": Fitness(), "budget": 1,
+    }  # fmt: skip
     result = compare(organism, genomes[0], genomes[1], setting, Comparison(lives=4), names=[])
     assert result["arms"][CHAMPION]["scores"]["aulc"]["value"] == pytest.approx(0, abs=1e-6)
     assert result["arms"][CHAMPION]["scores"]["jumpstart"]["value"] == pytest.approx(1.0)
@@ -297,14 +312,16 @@ def test_the_ledger_says_when_a_search_has_paid_for_itself(
 
 
 def _run(value: float, **changes: Any) -> dict[str, Any]:
+    value_and = {"value": value, "lo": 0, "hi": 9}
     arm = {
         "role": "evolved", "synapses": round(100 * value), "note": "same", "chosen": f"rate {value}",
         "curves": {"loss": {"mean": [value, 0.0], "lo": [0.0, 0.0], "hi": [9.0, 9.0]}},
-        "scores": {"aulc": {"value": value, "lo": 0.0, "hi": 9.0}, "samples_to": {"0.5": {"value": value, "lo": 0, "hi": 9, "censored": 0.5}}},
+        "scores": {"aulc": {"value": value, "lo": 0.0, "hi": 9.0}, "samples_to": {"0.5": value_and | {"censored": 0.5}}},
     }  # fmt: skip
     only = {"extra": arm} if value == 1.0 else {}
-    return {"task": "Toy", "split": "test", "samples": [0, 1], "arms": {"a": arm, **only}, "ledger": {"outer_lifetimes": 10, "break_even_lives": None},
-            "intervals": "over lives"} | changes  # fmt: skip
+    ledger = {"outer_lifetimes": 10, "break_even_lives": None}
+    whole = {"task": "Toy", "split": "test", "samples": [0, 1], "arms": {"a": arm, **only}, "ledger": ledger}
+    return whole | {"intervals": "over lives"} | changes
 
 
 def test_several_runs_are_merged_with_intervals_over_runs() -> None:

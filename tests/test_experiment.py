@@ -33,7 +33,9 @@ decoders = st.builds(
 changes = st.fixed_dictionaries(
     {},
     optional={
-        "task": st.builds(lambda shots, turns: FewShotDigits(8, False, turns, 2, shots, 2), st.integers(1, 9), st.sampled_from([(0,), (1, 3)])),
+        "task": st.builds(
+            lambda shots, turns: FewShotDigits(8, False, turns, 2, shots, 2), st.integers(1, 9), st.sampled_from([(0,), (1, 3)])
+        ),
         "decoder": decoders,
         "learner": st.one_of(st.sampled_from([LEARNERS[name]() for name in LEARNERS]), st.builds(Episodic, counts)),
         "strategy": st.builds(
@@ -122,7 +124,7 @@ def test_whole_numbers_are_read_as_floats_where_floats_are_wanted() -> None:
 
 
 def test_what_no_file_can_hold_is_named() -> None:
-    with pytest.raises(ValueError, match="config.learner.optimiser.*cannot be written to a file"):
+    with pytest.raises(ValueError, match=r"config.learner.optimiser.*cannot be written to a file"):
         to_plain(digits_experiment(learner=Gradient(optax.sgd(0.1))))
 
 

@@ -82,3 +82,11 @@ def test_a_genome_of_the_wrong_length_is_refused_with_both_lengths() -> None:
 def test_values_that_do_not_fit_are_refused_by_name(values: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TWO.pack(values)
+
+
+def test_numbers_that_are_not_finite_are_refused_by_the_name_of_their_gene() -> None:
+    spec = GenomeSpec((Gene("a", (2,)), Gene("b", (3,)), Gene("c", ())))
+    for bad in (jnp.nan, jnp.inf):
+        with pytest.raises(ValueError, match="genome: 1 numbers are not finite, in b"):
+            spec.unpack(jnp.zeros(6).at[3].set(bad))
+    assert jnp.isnan(jax.jit(spec.unpack)(jnp.zeros(6).at[3].set(jnp.nan))["b"][1])

@@ -1,6 +1,5 @@
 from dataclasses import replace
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,18 +13,17 @@ from evodev.network import (
     PoolWeights,
     Weights,
     activities,
+    disconnected,
     forward,
     matrix,
-    model_forward,
     readout_inputs,
     readout_projections,
     respond,
     synapse_counts,
     synapses,
     transmit,
-    write_params,
 )
-from evodev.substrate import Population, Substrate, from_params, mlp, recurrent
+from evodev.substrate import Population, Projection, Substrate, mlp, recurrent
 from tests.tiny import CHAIN, GRID, random_network
 
 
@@ -159,22 +157,42 @@ def test_a_readout_learner_needs_blank_slates(substrate: Substrate) -> None:
     assert [p.name for p in readout_projections(GRID)] == ["hidden->output"]
 
 
-MODEL = nn.Sequential([nn.Dense(4), nn.relu, nn.Dense(2)])
+def test_a_modular_substrate_has_no_forward_pass_of_its_own() -> None:
+    s = replace(mlp((2, 3)), modular=True)
+    with pytest.raises(ValueError, match="modular one has no forward pass of its own; run the model itself"):
+        forward(s, random_network(s), jnp.ones((1, 2)))
 
 
-@pytest.fixture(scope="module")
-def params() -> dict:
-    return MODEL.init(jax.random.key(0), jnp.ones((1, 3)))["params"]
+def test_neurons_that_no_input_reaches_are_named() -> None:
+    weights = {"input->hidden1": [[1, 0, 0], [0, 0, 0]], "hidden1->output": [[1, 0, 0], [0, 1, 0], [0, 0, 0]]}
+    found = disconnected(mlp((2, 3, 3)), _network(mlp((2, 3, 3)), weights))
+    # the second output hears only a hidden neuron that hears nothing
+    assert {name: list(neurons) for name, neurons in found.items()} == {"hidden1": [1, 2], "output": [1, 2]}
 
 
-def test_a_network_written_into_a_flax_model_computes_the_same(params: dict) -> None:
-    substrate, x = from_params(params), jax.random.normal(jax.random.key(2), (5, 3))
-    network = random_network(substrate, density=0.5)
-    run = model_forward(lambda p, x: MODEL.apply({"params": p}, x), params, substrate)
-    np.testing.assert_allclose(run(network, x), forward(substrate, network, x), rtol=1e-5, atol=1e-6)
+def test_the_dead_pass_nothing_on_and_are_not_missed() -> None:
+    s = mlp((2, 2, 1))
+    found = disconnected(s, _network(s, TWO_TWO_ONE, alive={"hidden1": [0, 1]}))
+    assert found == {}
+    found = disconnected(s, _network(s, TWO_TWO_ONE, alive={"hidden1": [0, 0]}))
+    assert {name: list(neurons) for name, neurons in found.items()} == {"output": [0]}
 
 
-def test_writing_parameters_keeps_every_other_leaf(params: dict) -> None:
-    written = write_params(from_params(params), random_network(from_params(params)), {**params, "temperature": jnp.ones(7)})
-    np.testing.assert_array_equal(written["temperature"], jnp.ones(7))
-    assert jax.tree.structure(written) == jax.tree.structure({**params, "temperature": 0})
+def test_a_path_may_take_several_ticks() -> None:
+    s = recurrent(1, 4, 1)
+    chain = np.diag([1.0, 1.0, 1.0], k=-1)  # the fourth hidden neuron drives the third, and so on to the first
+    weights = {"input->hidden": [[0, 0, 0, 1]], "hidden->hidden": chain, "hidden->output": [[1], [0], [0], [0]]}
+    assert disconnected(s, _network(s, weights)) == {}
+    broken = weights | {"hidden->hidden": chain * [[1], [0], [1], [1]]}
+    assert {name: list(n) for name, n in disconnected(s, _network(s, broken)).items()} != {}
+
+
+def test_a_random_network_has_no_reports_when_whole() -> None:
+    assert disconnected(GRID, random_network(GRID)) == {}
+
+
+def test_the_parts_of_a_model_have_inputs_of_their_own() -> None:
+    populations = tuple(Population(name, (2,)) for name in "abcd")
+    s = Substrate(populations, (Projection("a", "b"), Projection("c", "d")), modular=True)
+    network = _network(s, {"a->b": [[1, 0], [0, 0]], "c->d": [[0, 1], [0, 1]]})
+    assert {name: list(neurons) for name, neurons in disconnected(s, network).items()} == {"b": [1], "d": [0]}

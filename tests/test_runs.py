@@ -1,5 +1,6 @@
 import json
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import yaml
 from safetensors.numpy import load_file, save_file
 
-from evodev.runs import KEEP, Run, RunError, fresh_path, load_champion, load_experiment
+from evodev.runs import KEEP, Run, RunError, fresh_path, load_champion, load_experiment, write_new
 from evodev.search import SearchState
 from tests.tiny import digits_experiment
 
@@ -70,7 +71,7 @@ def test_nothing_that_exists_is_written_over(run: Run) -> None:
 
 def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="out: .* cannot be made"):
+    with pytest.raises(RunError, match=r"out: .* cannot be made"):
         Run.create(tmp_path / "file" / "run", EXPERIMENT)
 
 
@@ -82,7 +83,7 @@ def test_a_run_that_is_not_there_is_refused_with_the_nearest(run: Run) -> None:
 @pytest.mark.parametrize("text", ["task: [", "\x00", "a: b: c"])
 def test_a_file_that_is_not_yaml_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.yaml").write_text(text)
-    with pytest.raises(RunError, match="config: .* cannot be read") as caught:
+    with pytest.raises(RunError, match=r"config: .* cannot be read") as caught:
         load_experiment(tmp_path / "config.yaml")
     assert "\n" not in str(caught.value)
 
@@ -142,6 +143,57 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(run: Run, sta
     _assert_same(restored, _at(start, 1))
 
 
+def _empty(folder: Path) -> None:
+    """Leave every file of a checkpoint there, with nothing in it."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"")
+
+
+def _flip(folder: Path) -> None:
+    """Turn one bit in the middle of every file that holds numbers."""
+    files = [file for file in (folder / "state").rglob("d/*") if file.is_file()]
+    assert files
+    for file in files:
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("damage", [_empty, _flip])
+def test_an_emptied_or_bit_flipped_checkpoint_is_passed_over(
+    run: Run, start: SearchState, damage: Callable[[Path], None]
+) -> None:
+    run.save(_at(start, 1))
+    run.save(_at(start, 2))
+    damage(run.path / "checkpoints" / "2")
+    with pytest.warns(UserWarning, match="checkpoint 2: .* Going on from generation 1"):
+        restored = run.restore(start)
+    _assert_same(restored, _at(start, 1))
+
+
+def test_a_checkpoint_whose_digest_is_of_other_numbers_is_refused(run: Run, start: SearchState) -> None:
+    run.save(_at(start, 1))
+    (about,) = (run.path / "checkpoints" / "1" / "about").glob("metadata")
+    content = json.loads(about.read_text())
+    about.write_text(json.dumps(content | {"digest": "0"}))
+    with pytest.raises(RunError, match="its numbers are damaged"):
+        run.restore(start)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (lambda s: replace(s, champion=s.champion[:-1]), r"float32\[(\d+)\] where float32\[(\d+)\] is needed"),
+        (lambda s: replace(s, champion=s.champion.astype(jnp.float16)), r"float32\[\d+\] where float16\[\d+\] is needed"),
+    ],
+)
+def test_a_checkpoint_of_other_shapes_says_which(run: Run, start: SearchState, other, message: str) -> None:
+    run.save(_at(start, 1))
+    with pytest.raises(RunError, match=f"its shapes are of another search: {message}"):
+        run.restore(other(start))
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_nothing_is_restored_where_every_checkpoint_is_damaged(run: Run, start: SearchState) -> None:
     run.save(_at(start, 1))
@@ -153,7 +205,7 @@ def test_nothing_is_restored_where_every_checkpoint_is_damaged(run: Run, start: 
 def test_a_checkpoint_of_another_experiment_is_refused(run: Run, start: SearchState) -> None:
     run.save(_at(start, 1))
     other = Run(run.path, digits_experiment(seed=5))
-    with pytest.raises(RunError, match="it belongs to another experiment than config.yaml describes"):
+    with pytest.raises(RunError, match=r"it belongs to another experiment than config.yaml describes"):
         other.restore(start)
 
 
@@ -231,8 +283,37 @@ def test_results_are_written_whole_and_read_back(run: Run) -> None:
     assert run.read_json("comparison.json") == {"arms": {}}
     assert run.write_bytes("figure.png", b"png").read_bytes() == b"png"
     assert not [p for p in run.path.iterdir() if p.name.endswith(".partial")]
-    with pytest.raises(RunError, match="other.json is missing"):
+    with pytest.raises(RunError, match=r"other.json is missing"):
         run.read_json("other.json")
+
+
+def _full_disk(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("function", ["os.replace", "pathlib.Path.write_bytes"])
+def test_a_failed_write_keeps_what_was_there(run: Run, monkeypatch: pytest.MonkeyPatch, function: str) -> None:
+    run.write_json("comparison.json", {"arms": {"old": 1}})
+    run.write_bytes("figure.png", b"old")
+    before = _contents(run.path)
+    with monkeypatch.context() as broken:
+        broken.setattr(function, _full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            run.write_json("comparison.json", {"arms": {"new": 2}})
+        with pytest.raises(OSError, match="No space left"):
+            run.write_bytes("figure.png", b"new")
+    assert _contents(run.path) == before, "nothing half written is left beside it either"
+
+
+def test_new_files_are_written_all_or_none(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    assert write_new(out, {"a": b"1", "b": b"2"}) == [out / "a", out / "b"]
+    before = _contents(out)
+    with pytest.raises(RunError, match="deep/out/b exists already; choose another --out"):
+        write_new(out, {"c": b"3", "b": b"4"})
+    assert _contents(out) == before == {"a": b"1", "b": b"2"}
+    with pytest.raises(RunError, match=r"out: .*a cannot be made"):
+        write_new(out / "a", {"d": b""})
 
 
 def test_the_configuration_is_plain_yaml(run: Run) -> None:

@@ -30,7 +30,8 @@ def _assert_same(a: SearchState, b: SearchState) -> None:
 def _finished(search: Search, state: SearchState | None = None) -> tuple[SearchState, list[dict[str, float]]]:
     records = []
     state = search.start() if state is None else state
-    for state, more in search.run(state):  # noqa: B007 - the last one is wanted
+    for after, more in search.run(state):
+        state = after
         records += more
     return state, records
 

@@ -1,10 +1,12 @@
 import json
 import os
 import signal
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 import pytest
@@ -13,9 +15,11 @@ from safetensors.numpy import load_file
 from evodev import workflow
 from evodev.baselines import BASELINES
 from evodev.comparison import CENTROID, CHAMPION
+from evodev.decoders.base import Tissue
+from evodev.decoders.cells.types import CellTypes
 from evodev.runs import Run, RunError, load_champion
 from evodev.search import SearchState
-from tests.tiny import digits_experiment
+from tests.tiny import CHAIN, DIRECT, digits_experiment
 
 pytestmark = pytest.mark.usefixtures("one_device")
 EXPERIMENT = digits_experiment()
@@ -80,6 +84,21 @@ def test_a_stopped_search_is_checkpointed_and_ends_as_if_it_had_not_been(finishe
     assert (run.path / "champion.safetensors").read_bytes() == (finished.path / "champion.safetensors").read_bytes()
 
 
+def test_a_search_stopped_in_its_last_block_has_a_champion_and_stops(finished: Run, tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "late", EXPERIMENT)
+
+    def stop(engine: Any, state: SearchState, records: Any) -> None:
+        if int(state.generation) == EXPERIMENT.schedule.generations:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(workflow.Interrupted):
+        workflow.search(run, watch=stop)
+    assert (run.path / "champion.safetensors").read_bytes() == (finished.path / "champion.safetensors").read_bytes()
+    seen: list[int] = []
+    workflow.search(Run.open(run.path), watch=lambda engine, state, records: seen.append(1))
+    assert not seen, "there is nothing left to search, so that the comparison is next"
+
+
 def test_a_comparison_is_written_with_both_ledgers(finished: Run) -> None:
     comparison = json.loads((finished.path / "comparison.json").read_text())
     assert set(comparison["arms"]) == {CHAMPION, CENTROID, *FEW}
@@ -108,6 +127,25 @@ def test_seeds_are_runs_of_their_own(tmp_path: Path) -> None:
         workflow.search_seeds(tmp_path / "many", EXPERIMENT, 1)
 
 
+def test_growth_in_steps_is_filmed() -> None:
+    @dataclass(frozen=True)
+    class InTwoSteps(CellTypes):
+        def stages(self, genes: Any, substrate: Any, *, key: Any) -> list[Tissue]:
+            grown = self.express(genes, substrate, key=key)
+            return [replace(grown, alive=grown.alive | {"hidden1": jnp.eye(5)[0]}), grown]
+
+    def files(cells: CellTypes) -> dict[str, bytes]:
+        decoder = replace(DIRECT, cells=cells)
+        genome, key = decoder.genome_spec(CHAIN).init(key=jax.random.key(0)), jax.random.key(1)
+        return workflow.pictures(decoder, genome, CHAIN, decoder.grow(genome, CHAIN, key=key), key=key)
+
+    still, moving = files(CellTypes()), files(InTwoSteps())
+    assert set(still) == {"network.png", "matrices.png", "expression.png"}, "six inputs in a row have no receptive field"
+    assert set(moving) == {*still, "growth.gif"}
+    assert moving["growth.gif"].startswith(b"GIF89a")
+    assert moving["network.png"] == still["network.png"]
+
+
 def test_a_grown_champion_is_exported_whole_in_every_format(finished: Run, tmp_path: Path) -> None:
     champion = load_champion(finished.path)
     network, paths = workflow.grow(champion, tmp_path / "network")
@@ -122,5 +160,5 @@ def test_a_grown_champion_is_exported_whole_in_every_format(finished: Run, tmp_p
     pre, post = "input", "hidden"
     i, j = (int(k[0]) for k in np.nonzero(np.asarray(network.masks[f"{pre}->{post}"])))
     assert graph.edges[f"{pre}:{i}", f"{post}:{j}"]["weight"] == pytest.approx(float(network.weights[f"{pre}->{post}"][i, j]))
-    with pytest.raises(RunError, match="network.npz exists already; choose another --out"):
+    with pytest.raises(RunError, match=r"network.npz exists already; choose another --out"):
         workflow.grow(champion, tmp_path / "network")

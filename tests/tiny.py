@@ -183,7 +183,11 @@ def digits_experiment(**changes: Any) -> Experiment:
     experiment = Experiment(
         task=FewShotDigits(canvas=8, shift=False, ways=2, shots=3, probes=2),
         substrate=Substrate(
-            (Population("input", (8, 8), activation="linear"), Population("hidden", (4,)), Population("output", (2,), activation="linear")),
+            (
+                Population("input", (8, 8), activation="linear"),
+                Population("hidden", (4,)),
+                Population("output", (2,), activation="linear"),
+            ),
             (Projection("input", "hidden"), Projection("hidden", "output", blank=True)),
         ),
         decoder=Decoder(CellTypes(), Direct(), Budget(0.5)),

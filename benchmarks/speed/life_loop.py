@@ -161,6 +161,8 @@ def main() -> None:
     else:
         rows.append({"label": "chunks / torch.func.vmap", "measured": None, "unit": "x", "target": 2.5, "note": "torch missing"})
     rows.append(ratio("fraction of the batched-matmul ceiling", seconds[best_ceiling], seconds["chunks"], target=None))
+    bound = ratio("ceiling / one vmap", seconds["one vmap"], seconds[best_ceiling], target=None)
+    rows.append(bound | {"note": "no arrangement of the same matrix products can be further ahead of one vmap; " + bound["note"]})
     for entry in rows:
         print(f"{entry['label']:45} {entry['measured']}")
     command = "python -m benchmarks.speed.life_loop"

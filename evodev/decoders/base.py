@@ -23,6 +23,9 @@ from evodev.types import Array, Float, Genes, Genome, Key, Matrix, Scalar, Vecto
 NEVER = -1e30
 """The logit of a synapse that cannot be; finite, so that gradients stay so."""
 
+Windows = dict[str, np.ndarray]
+"""Where synapses can exist at all, booleans (pre, post) a projection; one that is not named has no limits."""
+
 
 @struct.dataclass
 class Tissue:
@@ -117,7 +120,7 @@ class Wiring(ABC):
     def genome_spec(self, substrate: Substrate, widths: dict[str, int]) -> GenomeSpec:
         """The genes that this wiring reads, given the length of a cell's state in each population."""
 
-    def windows(self, substrate: Substrate) -> dict[str, np.ndarray]:
+    def windows(self, substrate: Substrate) -> Windows:
         """Where a synapse can exist at all, (pre, post) booleans; projections that are not named have no limits."""
         return {}
 
@@ -141,17 +144,15 @@ class Sparsity(ABC):
         return self
 
     @abstractmethod
-    def genome_spec(self, windows: dict[str, np.ndarray], substrate: Substrate) -> GenomeSpec:
+    def genome_spec(self, windows: Windows, substrate: Substrate) -> GenomeSpec:
         """The genes that this rule reads; none where :meth:`keeps_all` leaves it no choice."""
 
-    def keeps_all(self, windows: dict[str, np.ndarray], substrate: Substrate) -> bool:
+    def keeps_all(self, windows: Windows, substrate: Substrate) -> bool:
         """Whether every synapse that the wiring allows exists, whatever the genome."""
         return False
 
     @abstractmethod
-    def select(
-        self, genes: Genes, wires: Wires, windows: dict[str, np.ndarray], substrate: Substrate, *, key: Key
-    ) -> dict[str, Matrix]:
+    def select(self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key) -> dict[str, Matrix]:
         """Masks of zeros and ones for every grown projection, inside the wiring's windows."""
 
 
@@ -288,6 +289,25 @@ def all_alive(substrate: Substrate) -> dict[str, Vector]:
 def biased(substrate: Substrate) -> list[str]:
     """Populations whose bias is grown: those that a grown projection feeds."""
     return list(dict.fromkeys(p.post for p in substrate.grown))
+
+
+def within(values: Matrix, windows: Windows, name: str, outside: float = 0.0) -> Matrix:
+    """The values of a projection inside its window, a constant outside."""
+    return jnp.where(windows[name], values, outside) if name in windows else values
+
+
+def typical(logits: Matrix, windows: Windows, name: str) -> Scalar:
+    """Mean size of a projection's logits over the synapses that can be; a unit in which the genome's own scale drops out."""
+    possible = within((logits > NEVER / 2).astype(jnp.float32), windows, name)
+    sizes = jnp.where(possible > 0, jnp.abs(jax.lax.stop_gradient(logits)), 0.0)
+    return jnp.maximum(sizes.sum() / jnp.maximum(possible.sum(), 1.0), 1e-20)
+
+
+def straight_through(mask: Matrix, excess: Matrix) -> Matrix:
+    """The mask itself, with the gradient of ``sigmoid(excess)`` where it is one or could be (Bengio et al. 2013)."""
+    # beyond this a sigmoid has no gradient in float32, and none of its parts may overflow
+    soft = jax.nn.sigmoid(jnp.clip(excess, -80.0, 80.0))
+    return mask + (soft - jax.lax.stop_gradient(soft))
 
 
 def scale_genes(substrate: Substrate) -> list[Gene]:

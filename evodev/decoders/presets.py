@@ -5,15 +5,19 @@ from evodev.decoders.cells.address import BinaryAddress
 from evodev.decoders.cells.coordinates import Coordinates
 from evodev.decoders.cells.cosine import CosineBasis
 from evodev.decoders.cells.gaussians import Gradients, SpatialGaussians
+from evodev.decoders.cells.growth import Growth
 from evodev.decoders.cells.soft_types import SoftTypes
 from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.cells.types import CellTypes
-from evodev.decoders.sparsity import AllSynapses, Budget, FanIn
+from evodev.decoders.refinement.homeostasis import Homeostasis
+from evodev.decoders.refinement.spontaneous import SpontaneousActivity
+from evodev.decoders.sparsity import AllSynapses, Bernoulli, Budget, FanIn, StraightThrough, Threshold
 from evodev.decoders.wiring.automaton import CellularAutomaton
 from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.decoders.wiring.compatibility import TypeCompatibility
 from evodev.decoders.wiring.cppn import CPPN
 from evodev.decoders.wiring.direct import Direct
+from evodev.decoders.wiring.edge import EdgeMLP
 from evodev.decoders.wiring.pairwise import PairwiseMLP
 from evodev.decoders.wiring.relative import RelativePosition
 
@@ -22,6 +26,7 @@ CELLS: dict[str, type[Cells]] = {
     "spatial_gaussians": SpatialGaussians,
     "gradients": Gradients,
     "binary_address": BinaryAddress,
+    "growth": Growth,
     "expression_table": ExpressionTable,
     "cosine_basis": CosineBasis,
     "coordinates": Coordinates,
@@ -32,6 +37,7 @@ WIRINGS: dict[str, type[Wiring]] = {
     "relative_position": RelativePosition,
     "bilinear": Bilinear,
     "pairwise_mlp": PairwiseMLP,
+    "edge_mlp": EdgeMLP,
     "cppn": CPPN,
     "type_compatibility": TypeCompatibility,
     "cellular_automaton": CellularAutomaton,
@@ -42,9 +48,15 @@ SPARSITIES: dict[str, type[Sparsity]] = {
     "all": AllSynapses,
     "fan_in": FanIn,
     "budget": Budget,
+    "threshold": Threshold,
+    "straight_through": StraightThrough,
+    "bernoulli": Bernoulli,
 }
 
-REFINEMENTS: dict[str, type[Refinement]] = {}
+REFINEMENTS: dict[str, type[Refinement]] = {
+    "spontaneous_activity": SpontaneousActivity,
+    "homeostasis": Homeostasis,
+}
 
 # All departures from a paper are told by the parts; a synapse budget is our own wherever it appears.
 DECODERS: dict[str, Decoder] = {
@@ -63,10 +75,12 @@ DECODERS: dict[str, Decoder] = {
     "hyperneat": Decoder(Coordinates(), CPPN(channels=("logit",)), Budget()),
     # Koutnik et al. 2010: the lowest coefficients of the weights' cosine transform; departs in which count as low
     "dct": Decoder(CosineBasis(), Bilinear(scaled=True), Budget()),
-    # Sudarshan 2026, NDNA: soft types by depth, type compatibility; departs in the budget, where its wiring has a cost
-    "ndna": Decoder(SoftTypes(), TypeCompatibility(), Budget()),
+    # Sudarshan 2026, NDNA: soft types by depth, type compatibility, a mask trained straight through
+    "ndna": Decoder(SoftTypes(), TypeCompatibility(), StraightThrough(threshold=0.0, evolved=False, relative=False)),
     # Najarro et al. 2022, HyperNCA: a cellular automaton on each weight matrix; departs in a seed that knows the neurons
     "hypernca": Decoder(Coordinates(), CellularAutomaton(), Budget()),
+    # Najarro et al. 2023, NDP: growth from one cell, one MLP for all synapses; Threshold(0.3) is its pruning
+    "ndp": Decoder(Growth(), EdgeMLP(), AllSynapses()),
     # the uncompressed control: a gene a synapse
     "direct": Decoder(CellTypes(), Direct(), Budget()),
 }

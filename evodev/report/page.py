@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import jinja2
 import numpy as np
 
+from evodev.compactness import COUNTED, compactness, times
 from evodev.comparison import CHAMPION
+from evodev.decoders import Decoder
+from evodev.decoders.base import Tissue
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.report import figures
@@ -19,9 +23,6 @@ from evodev.report.table import Results, aulc, caption, count, ordered, rows
 from evodev.report.template import STYLE, TEMPLATE
 from evodev.report.verdict import verdict
 from evodev.types import Array
-
-WEIGHT_BITS = 32
-"""Bits that a synapse's weight is counted as."""
 
 GROUPS = {
     "baseline": "baselines",
@@ -109,7 +110,7 @@ def build(data: ReportData) -> tuple[str, dict[str, bytes]]:
         search=search,
         champion=champion,
         ledgers=ledgers(data) if data.comparison else None,
-        compactness=compactness(data.organism, network),
+        compactness=compactness_lines(data.organism, network),
         genome=genome,
         genes=data.organism.genome_spec.genes,
         command=data.command,
@@ -127,6 +128,16 @@ def grown(data: ReportData) -> Network:
     """The champion's network at birth; one of those that it may grow, where growth draws at random."""
     organism = data.organism
     return jax.jit(lambda genome: organism.develop(genome, key=jax.random.key(0))[0])(data.genomes["champion"])
+
+
+def tissue(data: ReportData) -> Tissue | None:
+    """The cells from which :func:`grown` was wired, if its decoder is one that shows its stages."""
+    organism = data.organism
+    decoder = organism.decoder
+    if not isinstance(decoder, Decoder):
+        return None
+    own = organism.split(jnp.asarray(data.genomes["champion"]))[0]
+    return jax.jit(lambda genome: decoder.trace(genome, organism.substrate, key=jax.random.key(0)).tissue)(own)
 
 
 def sections(data: ReportData) -> list[tuple[str, str]]:
@@ -227,16 +238,17 @@ def champion_figures(data: ReportData, network: Network) -> list[Picture]:
             "synapse. Colours saturate at the largest half percent.",
         ),
     ]
+    cells = tissue(data)
+    if cells is not None and not cells.by_type:
+        what = "What every cell expresses, gene by gene, where it is in its population. White cells are dead."
+        out.append(Picture("expression.png", figures.expression_maps(substrate, cells), "The tissue before wiring", what + one))
     for i, projection in enumerate(p for p in substrate.projections if figures.has_fields(substrate, p)):
-        several = substrate.population(projection.pre).types > 1
-        rows_are = "a row a sending type, all of the neuron in the middle" if several else "a row a place in the grid"
         out.append(
             Picture(
                 f"receptive_fields_{i + 1}.png",
                 figures.receptive_fields(substrate, network, projection),
                 f"Receptive fields, {projection.name}",
-                f"Incoming weights laid out on the sending grid; {rows_are}. The cross is the neuron's own place. "
-                "White: no synapse.",
+                figures.fields_caption(substrate, projection),
             )
         )
     return out
@@ -291,25 +303,18 @@ def _break_even(comparison: Results) -> Line:
     return Line(label, count(lives), note, warn=worse)
 
 
-def compactness(organism: Organism, network: Network) -> list[Line]:
-    """The genome's size beside that of the weights it describes; blank slates, which no gene shapes, do not count."""
-    spec, substrate = organism.genome_spec, organism.substrate
-    synapses = sum(int(np.asarray(network.masks[p.name]).sum()) for p in substrate.grown)
+def compactness_lines(organism: Organism, network: Network) -> list[Line]:
+    """The genome's size beside that of the weights it grows, and what is counted."""
+    spec = organism.genome_spec
+    ledger = compactness(spec, organism.substrate, network)
     learner = sum(g.size for g in spec.genes if g.name.startswith("learner/"))
-    bits = WEIGHT_BITS * synapses
-    out = [
-        Line("genome", f"{spec.size:,} numbers, {spec.bits:,} bits", f"{learner:,} of them are the learner's"),
-        Line(
-            "grown synapses",
-            f"{synapses:,} weights, {bits:,} bits",
-            f"{WEIGHT_BITS} bits a weight; which synapses exist is not counted",
-        ),
-    ]
-    if not spec.bits:
-        return [*out, Line("compression", "no genome")]
-    factor = bits / spec.bits
-    note = "below 1: the genome is larger than what it describes" if factor < 1 else "bits of weights a bit of genome"
-    return [*out, Line("compression", f"{factor:,.1f}×" if factor >= 1 else f"{factor:.2f}×", note, warn=factor < 1)]
+    notes = {"genome": f"{learner:,} of the numbers are the learner's", "grown weights": f"counted: {COUNTED}"}
+    out = [Line(label, text, notes[label]) for label, text in ledger.lines() if label in notes]
+    factors = (("compression in numbers", ledger.factor_numbers), ("compression in bits", ledger.factor_bits))
+    for label, factor in factors:
+        less = factor is not None and factor < 1
+        out.append(Line(label, times(factor), "below 1: the genome is larger than what it grows" if less else "", warn=less))
+    return out
 
 
 def unbroken(text: str) -> str:

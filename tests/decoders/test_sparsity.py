@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evodev.decoders.base import Wires
-from evodev.decoders.sparsity import AllSynapses, Budget, FanIn, top_mask
+from evodev.decoders.sparsity import AllSynapses, Budget, FanIn
+from evodev.ranking import top_mask
 from evodev.substrate import Substrate, mlp
 from tests.tiny import CHAIN
 

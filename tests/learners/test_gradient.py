@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -105,4 +107,4 @@ def test_somebody_elses_forward_is_learned_through(network: Network) -> None:
 @pytest.mark.parametrize(("field", "value"), [("optimiser", "adamm"), ("loss", "hinge")])
 def test_unknown_names_are_refused_with_the_known_ones(field: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"learner: {field} is '{value}'; one of"):
-        Gradient(**{field: value})
+        replace(Gradient(), **{field: value})

@@ -1,4 +1,4 @@
-"""Which of the proposed synapses exist."""
+"""A count of synapses: all of them, as many a neuron, or a budget for the whole network."""
 
 from dataclasses import dataclass
 
@@ -6,59 +6,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.decoders.base import Sparsity, Wires
+from evodev.decoders.base import Sparsity, Windows, Wires, straight_through, typical, within
 from evodev.genome import Gene, GenomeSpec, spec_of
+from evodev.ranking import cutoff, top_mask
 from evodev.substrate import Substrate
-from evodev.types import Array, Float, Genes, Key, Matrix
-
-Windows = dict[str, np.ndarray]
+from evodev.types import Array, Genes, Key, Matrix
 
 
-def _code(logits: Array) -> Array:
-    """Order-preserving unsigned integer code of float32 numbers."""
-    bits = jax.lax.bitcast_convert_type(jax.lax.stop_gradient(logits).astype(jnp.float32), jnp.uint32)
-    return jnp.where(bits >> 31 == 1, ~bits, bits | jnp.uint32(0x80000000))
-
-
-def cutoff(logits: Float[Array, "*shape n"], count: Array) -> Array:
-    """Code of the largest number that more than ``count`` entries of the last axis reach; 0 if there are not as many.
-
-    Exact: bisects on the integer code of a float, one vectorised pass over the data a bit, which on a CPU is many times
-    faster than a sort. ``count`` may be traced.
-    """
-    code = _code(logits)
-
-    def halve(i: Array, low: Array) -> Array:
-        trial = low | (jnp.uint32(1) << (31 - i).astype(jnp.uint32))
-        return jnp.where((code >= trial[..., None]).sum(-1) > count, trial, low)
-
-    return jax.lax.fori_loop(0, 32, halve, jnp.zeros(logits.shape[:-1], jnp.uint32))
-
-
-def top_mask(logits: Float[Array, "*shape n"], count: Array) -> Float[Array, "*shape n"]:
-    """Mask of the ``count`` largest entries along the last axis.
-
-    Never more than ``count``: entries that tie across the boundary are all dropped, so that synapses which share a
-    weight live or die together.
-    """
-    return (_code(logits) > cutoff(logits, count)[..., None]).astype(jnp.float32)
-
-
-def _within(values: Matrix, windows: Windows, name: str, outside: float = 0.0) -> Matrix:
-    return jnp.where(windows[name], values, outside) if name in windows else values
-
-
-def _per_neuron(logits: Matrix, fan_in: Array, windows: Windows, name: str) -> Matrix:
+def _per_neuron(logits: Matrix, fan_in: Array, windows: Windows, name: str, slope: float) -> Matrix:
     """Each column's largest entries inside its window."""
-    mask = top_mask(_within(logits, windows, name, -jnp.inf).T, jnp.floor(fan_in)).T
-    return _within(mask, windows, name)
+    candidates, count = within(logits, windows, name, -jnp.inf).T, jnp.floor(fan_in)
+    mask = within(top_mask(candidates, count).T, windows, name)
+    return _trainable(mask, logits, cutoff(candidates, count), windows, name, slope) if slope else mask
 
 
-def _per_projection(logits: Matrix, count: Array, windows: Windows, name: str) -> Matrix:
+def _per_projection(logits: Matrix, count: Array, windows: Windows, name: str, slope: float) -> Matrix:
     """The whole projection's largest entries; only those inside the window are looked at."""
-    candidates = logits[np.nonzero(windows[name])] if name in windows else logits.ravel()
-    mask = (_code(logits) > cutoff(candidates, jnp.floor(count))).astype(jnp.float32)
-    return _within(mask, windows, name)
+    candidates, count = (logits[np.nonzero(windows[name])] if name in windows else logits.ravel()), jnp.floor(count)
+    least = cutoff(candidates, count)
+    mask = within((logits > least).astype(jnp.float32), windows, name)
+    return _trainable(mask, logits, least, windows, name, slope) if slope else mask
+
+
+def _trainable(mask: Matrix, logits: Matrix, least: Array, windows: Windows, name: str, slope: float) -> Matrix:
+    """The mask with the gradient of a sigmoid around what it took to be kept."""
+    least = jnp.maximum(least, jnp.finfo(jnp.float32).min)
+    return straight_through(mask, slope * (logits - least) / typical(logits, windows, name))
 
 
 @dataclass(frozen=True)
@@ -72,7 +45,7 @@ class AllSynapses(Sparsity):
         return spec_of(())
 
     def select(self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key) -> dict[str, Matrix]:
-        return {name: _within(jnp.ones_like(x), windows, name) for name, x in wires.logits.items()}
+        return {name: within(jnp.ones_like(x), windows, name) for name, x in wires.logits.items()}
 
 
 @dataclass(frozen=True)
@@ -81,9 +54,12 @@ class FanIn(Sparsity):
 
     Attributes:
         fan_in: inputs that a neuron keeps in one projection.
+        slope: of the straight-through gradient of the masks, in units of 1 / the projection's mean size of a logit; at 0 a
+            gradient passes through the weights alone.
     """
 
     fan_in: int = 16
+    slope: float = 0.0
 
     def __post_init__(self) -> None:
         if self.fan_in < 1:
@@ -93,7 +69,7 @@ class FanIn(Sparsity):
         return spec_of(())
 
     def select(self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key) -> dict[str, Matrix]:
-        return {name: _per_neuron(x, jnp.asarray(self.fan_in), windows, name) for name, x in wires.logits.items()}
+        return {name: _per_neuron(x, jnp.asarray(self.fan_in), windows, name, self.slope) for name, x in wires.logits.items()}
 
 
 @dataclass(frozen=True)
@@ -107,10 +83,12 @@ class Budget(Sparsity):
         fraction: of the substrate's possible synapses.
         per_neuron: share a projection's synapses equally among its receiving neurons (fixed fan-in, decided by the
             genome) instead of keeping the most wanted of the whole projection.
+        slope: of the straight-through gradient of the masks, as in :class:`FanIn`; the shares have none.
     """
 
     fraction: float = 0.2
     per_neuron: bool = False
+    slope: float = 0.0
 
     def genome_spec(self, windows: Windows, substrate: Substrate) -> GenomeSpec:
         if not 0 < self.fraction <= 1:
@@ -153,8 +131,8 @@ class Budget(Sparsity):
 
     def select(self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key) -> dict[str, Matrix]:
         if self.keeps_all(windows, substrate):
-            return {name: _within(jnp.ones_like(x), windows, name) for name, x in wires.logits.items()}
+            return {name: within(jnp.ones_like(x), windows, name) for name, x in wires.logits.items()}
         counts = self.counts(genes, windows, substrate)
         if self.per_neuron:
-            return {n: _per_neuron(x, counts[n] / x.shape[1], windows, n) for n, x in wires.logits.items()}
-        return {n: _per_projection(x, counts[n], windows, n) for n, x in wires.logits.items()}
+            return {n: _per_neuron(x, counts[n] / x.shape[1], windows, n, self.slope) for n, x in wires.logits.items()}
+        return {n: _per_projection(x, counts[n], windows, n, self.slope) for n, x in wires.logits.items()}

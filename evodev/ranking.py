@@ -1,0 +1,55 @@
+"""The largest of many numbers, exactly, without a sort."""
+
+import jax
+import jax.numpy as jnp
+
+from evodev.types import Array, Float
+
+
+def _code(values: Array) -> Array:
+    """Order-preserving unsigned integer code of float32 numbers."""
+    bits = jax.lax.bitcast_convert_type(jax.lax.stop_gradient(values).astype(jnp.float32), jnp.uint32)
+    return jnp.where(bits >> 31 == 1, ~bits, bits | jnp.uint32(0x80000000))
+
+
+def _cutoff(code: Array, count: Array) -> Array:
+    """Largest code that more than ``count`` entries of the last axis reach; 0 if there are not as many.
+
+    Bisects on the integer code of a float, one vectorised pass over the data a bit, which on a CPU is many times faster
+    than a sort. ``count`` may be traced.
+    """
+
+    def halve(i: Array, low: Array) -> Array:
+        trial = low | (jnp.uint32(1) << (31 - i).astype(jnp.uint32))
+        return jnp.where((code >= trial[..., None]).sum(-1) > count, trial, low)
+
+    return jax.lax.fori_loop(0, 32, halve, jnp.zeros(code.shape[:-1], jnp.uint32))
+
+
+def cutoff(values: Float[Array, "*shape n"], count: Array) -> Float[Array, "*shape"]:
+    """The largest number that more than ``count`` entries of the last axis reach, -inf if there are not as many.
+
+    Those that :func:`top_mask` keeps are exactly the larger ones.
+    """
+    code = _cutoff(_code(values), count)
+    bits = jnp.where(code >> 31 == 1, code & jnp.uint32(0x7FFFFFFF), ~code)
+    return jnp.where(code == 0, -jnp.inf, jax.lax.bitcast_convert_type(bits, jnp.float32))
+
+
+def top_mask(values: Float[Array, "*shape n"], count: Array) -> Float[Array, "*shape n"]:
+    """Mask of the ``count`` largest entries along the last axis.
+
+    Never more than ``count``: entries that tie across the boundary are all dropped, so that synapses which share a
+    weight live or die together.
+    """
+    code = _code(values)
+    return (code > _cutoff(code, count)[..., None]).astype(jnp.float32)
+
+
+def top_exactly(values: Float[Array, "*shape n"], count: Array) -> Float[Array, "*shape n"]:
+    """Mask of exactly ``count`` largest entries along the last axis; of those that tie, the first."""
+    code = _code(values)
+    least = _cutoff(code, count)[..., None]
+    above, ties = code > least, code == least
+    left = count[..., None] - above.sum(-1, keepdims=True)
+    return (above | (ties & (jnp.cumsum(ties, -1) <= left))).astype(jnp.float32)
