@@ -64,6 +64,8 @@ def _palette() -> Image.Image:
         for share in np.linspace(0, 1, shades)
     ]
     colors = np.round(255 * np.concatenate([signs, faded])).astype(int)
+    # pillow looks colours up in boxes of four shades: what is nearly white would stand in for white
+    colors = np.concatenate([[[255, 255, 255]], colors[colors.min(1) < 244]])
     image = Image.new("P", (1, 1))
     image.putpalette(colors.ravel().tolist())
     return image
