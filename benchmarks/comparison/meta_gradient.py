@@ -145,7 +145,8 @@ class Measured:
             ]  # fmt: skip
             lucky = min(family_arms, key=lambda arm: self.tested[arm].area.mean(1).min())
             check = int(self.tested[lucky].area.mean(1).argmin())
-            note = f"no fair arm, a bound for any choice among these checks: {lucky.label}, at {self.lives(check):,} lives; {self.spent(lucky)}"
+            note = f"no fair arm, a bound for any choice among these checks: {lucky.label}"
+            note += f", at {self.lives(check):,} lives; {self.spent(lucky)}"
             rows.append(
                 row(f"{family} by gradient, stopped and chosen on the test lives", self.tested[lucky].area[check], note=note)
             )
