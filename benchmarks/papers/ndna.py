@@ -174,7 +174,7 @@ def rows_of(results: list[dict[str, Any]], steps: int) -> list[dict[str, Any]]:
         {
             "label": "synapses that change places when degrees are kept", "unit": "share",
             "measured": float(np.mean([r["rewired"] for r in results])),
-            "note": "0 where the degrees leave no choice: neurons in order of type like each other in order, and the mask is nested",
+            "note": "0 where the degrees leave no choice: the mask is nested, as types are in order and so are their likes",
         }
     )  # fmt: skip
     rows.append({"label": "genome", "measured": results[0]["genome"], "unit": "numbers", "reference": 226, "source": SOURCE})
