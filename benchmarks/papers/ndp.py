@@ -35,7 +35,7 @@ POLE, POLE_DECODER = complete(4, 4, 2), replace(DECODERS["ndp"], cells=Growth(5,
 GATE, GATE_DECODER = complete(2, 4, 1), replace(DECODERS["ndp"], cells=Growth(1, 1), wiring=EdgeMLP((1,)))
 CASES, ANSWERS = jnp.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), jnp.array([0.0, 1, 1, 0])
 POLE_NUMBERS, GATE_NUMBERS = 162, 14
-POLE_GENERATIONS, POLE_EPISODES, GATE_GENERATIONS = 40, 8, 200
+POLE_GENERATIONS, POLE_EPISODES, GATE_GENERATIONS = 60, 16, 200
 
 
 def gate(genome: Genome) -> Array:
@@ -128,7 +128,7 @@ def draw(results: Sequence[dict[str, Any]]) -> None:
 def main() -> None:
     """Run all seeds, or read those that have run, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5, help="outer seeds of CartPole (default 5)")
+    parser.add_argument("--seeds", type=int, default=10, help="outer seeds of CartPole (default 10)")
     parser.add_argument("--xor-seeds", type=int, default=10, help="outer seeds of XOR (default 10)")
     options = parser.parse_args()
     prepare_jax()

@@ -152,7 +152,7 @@ class Growth(Cells):
         return settle(embryo, substrate)
 
     def stages(self, genes: Genes, substrate: Substrate, *, key: Key) -> list[Tissue]:
-        embryos = [self._seed(genes, substrate)]
-        for _ in range(self._count(substrate)):
-            embryos.append(self._cycle(genes, embryos[-1]))
-        return [settle(embryo, substrate) for embryo in embryos]
+        seed, count = self._seed(genes, substrate), self._count(substrate)
+        _, grown = jax.lax.scan(lambda e, _: (self._cycle(genes, e),) * 2, seed, length=count)
+        film = jax.vmap(lambda e: settle(e, substrate))(jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), seed, grown))
+        return [jax.tree.map(lambda x, i=i: x[i], film) for i in range(count + 1)]
