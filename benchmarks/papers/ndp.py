@@ -142,7 +142,8 @@ def main() -> None:
         poles.append(remembered(name, lambda seed=seed: balance.one_seed(seed)))
         print("cartpole", seed, np.mean(poles[-1]["returns"]), poles[-1]["episodes"], poles[-1]["seconds"], flush=True)
     luck = remembered("ndp/random", lambda: {"returns": np.asarray(balance.random(jax.random.key(1))).ravel().tolist()})
-    rows = balance_rows(poles, balance.spec.size, POLE_NUMBERS, f"{SOURCE}, {POLE_NUMBERS} numbers, 10 cells, 33 edges")
+    published = f"{SOURCE}, {POLE_NUMBERS} numbers, 10 cells, 33 edges"
+    rows = balance_rows(poles, balance.spec.size, who="CartPole-v1", most=POLE_NUMBERS, source=published)
     rows.append({
         "label": "CartPole-v1: random genomes that return 500", "measured": float(np.mean(np.array(luck["returns"]) >= 500)),
         "unit": "share", "note": f"of {len(luck['returns'])}, no search, {POLE_EPISODES} episodes each: the task is easy",
