@@ -19,7 +19,7 @@ from evodev.substrate import Substrate
 from evodev.types import Array, Float, Genome, Key
 
 CACHE = Path(__file__).parent / ".cache"
-SOLVED, TESTED, VALIDATED = 500.0, 100, 512
+SOLVED, TESTED, VALIDATED = 500.0, 100, 2048
 """The most an episode can return; episodes that test a champion, and that choose it."""
 
 Returns = Float[Array, " episodes"]
@@ -125,7 +125,7 @@ class Balance:
 
         The champion is the best genome seen or the centre of the search, whichever returned more in validation.
         """
-        key_search, key_validation, key_test = jax.random.split(jax.random.fold_in(jax.random.key(2023), seed), 3)
+        key_search, key_validation, key_test = jax.random.split(jax.random.fold_in(jax.random.key(2307), seed), 3)
         began = time.perf_counter()
         first, best, centre, history = jax.block_until_ready(self.search(key_search))
         seconds = time.perf_counter() - began

@@ -35,7 +35,7 @@ POLE, POLE_DECODER = complete(4, 4, 2), replace(DECODERS["ndp"], cells=Growth(5,
 GATE, GATE_DECODER = complete(2, 4, 1), replace(DECODERS["ndp"], cells=Growth(1, 1), wiring=EdgeMLP((1,)))
 CASES, ANSWERS = jnp.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), jnp.array([0.0, 1, 1, 0])
 POLE_NUMBERS, GATE_NUMBERS = 162, 14
-POLE_GENERATIONS, POLE_EPISODES, GATE_GENERATIONS = 60, 16, 200
+POLE_GENERATIONS, POLE_EPISODES, GATE_GENERATIONS = 60, 32, 200
 
 
 def gate(genome: Genome) -> Array:

@@ -153,6 +153,11 @@ class Growth(Cells):
 
     def stages(self, genes: Genes, substrate: Substrate, *, key: Key) -> list[Tissue]:
         seed, count = self._seed(genes, substrate), self._count(substrate)
-        _, grown = jax.lax.scan(lambda e, _: (self._cycle(genes, e),) * 2, seed, length=count)
+
+        def cycle(embryo: Embryo, _: None) -> tuple[Embryo, Embryo]:
+            after = self._cycle(genes, embryo)
+            return after, after
+
+        _, grown = jax.lax.scan(cycle, seed, length=count)
         film = jax.vmap(lambda e: settle(e, substrate))(jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), seed, grown))
         return [jax.tree.map(lambda x, i=i: x[i], film) for i in range(count + 1)]
