@@ -29,7 +29,7 @@ from evodev.search import Strategy
 from evodev.substrate import recurrent
 
 BODY = recurrent(4, 8, 2, ticks=10)
-STRATEGY, GENERATIONS, EPISODES = Strategy("CMA_ES", 64, 0.1), 60, 16
+STRATEGY, GENERATIONS, EPISODES = Strategy("CMA_ES", 64, 0.1), 40, 32
 PLAIN = Decoder(Coordinates(), CPPN(), Threshold(0.0, evolved=False, relative=False))
 # a plain CPPN of zeros wires nothing, and nothing near it does: that search starts from a random genome
 ARMS = {"plain CPPN": (PLAIN, 1.0), "preset hyperneat": (DECODERS["hyperneat"], 0.0)}
