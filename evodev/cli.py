@@ -20,7 +20,7 @@ COMMANDS = {
     "resume": "go on from a run's last checkpoint, to the report",
     "compare": "champion against baselines and controls on held-out lives; several runs: intervals over seeds",
     "report": "(re)draw a run's report.html and figures",
-    "grow": "grow a champion: compactness, pictures, npz, safetensors, GraphML",
+    "grow": "grow a champion: compactness, pictures, npz, safetensors, GraphML, ONNX",
     "list": "decoders, learners, tasks, baselines, strategies, presets",
 }
 
@@ -416,7 +416,7 @@ def report_command(arguments: list[str]) -> int:
 
 def grow_command(arguments: list[str]) -> int:
     """evodev grow"""
-    from evodev import workflow
+    from evodev import onnx, workflow
     from evodev.compactness import COUNTED, compactness
     from evodev.network import synapse_counts
     from evodev.runs import load_champion
@@ -435,6 +435,8 @@ def grow_command(arguments: list[str]) -> int:
     width = max(len(label) for label, _ in lines)
     print("\n".join(f"{label:{width}}  {text}" for label, text in lines))
     print("\n".join(str(p) for p in paths))
+    if not onnx.INSTALLED:
+        print(f"no ONNX file: {onnx.MISSING}")
     return 0
 
 

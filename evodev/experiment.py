@@ -68,6 +68,12 @@ class Experiment:
         wanted = "cross_entropy" if self.task.problem == "classification" else "squared_error"
         if loss is not None and loss != wanted:
             raise ValueError(f"learner: loss is {loss}, but the task is a {self.task.problem}; use {wanted}")
+        asked, told = self.learner.asks, self.decoder.wiring.channels
+        if not set(asked) <= set(told):
+            raise ValueError(
+                f"learner: asks for the channels {', '.join(asked)}, of which the wiring expresses {', '.join(told) or 'none'}; "
+                f"set decoder.wiring.channels to {' '.join(dict.fromkeys((*told, *asked)))} or the learner's source to projection"
+            )
         self.organism.genome_spec  # noqa: B018 - raises if decoder or learner cannot serve the substrate
 
     @property

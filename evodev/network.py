@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from evodev.substrate import Population, Projection, Substrate, kernel_paths, path_name
+from evodev.substrate import Population, Projection, Substrate
 from evodev.types import Array, Float, Inputs, Matrix, Outputs, Scalar, Vector
 
 Forward = Callable[["Network", Inputs], Outputs]
@@ -100,11 +100,13 @@ def synapses(network: Network) -> Scalar:
 def disconnected(substrate: Substrate, network: Network) -> dict[str, np.ndarray]:
     """Living neurons that no path of synapses leads to from the inputs, by index; populations without any are left out.
 
-    An output among them answers whatever it is asked with a constant. For a grown network, not inside a compiled program.
+    An output among them answers whatever it is asked with a constant. In a modular substrate every population that nothing
+    projects to is an input. For a grown network, not inside a compiled program.
     """
     masks = {name: np.asarray(mask) > 0 for name, mask in network.masks.items()}
     alive = {name: np.asarray(lives) > 0 for name, lives in network.alive.items()}
-    reached = {p.name: alive[p.name] & (p.name == substrate.input.name) for p in substrate.populations}
+    fed = {p.name for p in substrate.populations if substrate.modular and not substrate.into(p.name)} | {substrate.input.name}
+    reached = {p.name: alive[p.name] & (p.name in fed) for p in substrate.populations}
     grew = True
     while grew:
         before = sum(int(r.sum()) for r in reached.values())
@@ -160,7 +162,15 @@ def activities(
         network: its weights and biases.
         inputs: (batch, ...); flattened to (batch, input size).
         before: activity to start from, for a network that remembers its last input; silence if not given.
+
+    Raises:
+        ValueError: if the substrate is modular.
     """
+    if substrate.modular:
+        raise ValueError(
+            "substrate: a modular one has no forward pass of its own; run the model itself (models.model_forward), and leave "
+            "out what needs activity (refinement by activity, read-out learners)"
+        )
     clamped = inputs.reshape(inputs.shape[0], -1)
     state = before or {p.name: jnp.zeros((inputs.shape[0], p.size)) for p in substrate.populations}
     state = state | {substrate.input.name: clamped}
@@ -173,6 +183,21 @@ def activities(
                 drive = drive + transmit(source[projection.pre], network.weights[projection.name])
             state[population.name] = respond(population, drive, network.biases[population.name], network.alive[population.name])
     return state
+
+
+def correlations(pre: Float[Array, "batch pre"], post: Float[Array, "batch post"]) -> Matrix:
+    """Correlation over a batch of each neuron of one population with each of another; 0 where one of them is constant.
+
+    Never NaN, even where the activity is.
+    """
+
+    def standard(x: Array) -> Array:
+        x = jnp.clip(jnp.nan_to_num(x), -1e15, 1e15)
+        x = x - x.mean(0)
+        x = x / (jnp.abs(x).max(0) + 1e-20)
+        return x / jnp.sqrt((x**2).sum(0) + 1e-6)
+
+    return standard(pre).T @ standard(post)
 
 
 def forward(substrate: Substrate, network: Network, inputs: Inputs) -> Outputs:
@@ -199,32 +224,3 @@ def readout_inputs(substrate: Substrate, network: Network, inputs: Inputs) -> Fl
     """Activity of all neurons that project to the outputs, side by side in the order of their projections."""
     state = activities(substrate, network, inputs)
     return jnp.concatenate([state[p.pre] for p in readout_projections(substrate)], axis=1)
-
-
-def write_params(substrate: Substrate, network: Network, params: Any) -> Any:
-    """A grown network written into a parameter pytree of the shape it was read off (:func:`from_params`).
-
-    Kernels take the masked weights; a rank-1 leaf called ``bias`` beside a kernel takes the biases of the population
-    that the kernel feeds. Every other leaf is kept.
-    """
-    paths = kernel_paths(params)
-    values: dict[str, Array] = {}
-    for path, projection in zip(paths, substrate.projections, strict=True):
-        values[path] = network.weights[projection.name]
-        values[path.rpartition("/")[0] + "/bias"] = network.biases[projection.post]
-    return jax.tree_util.tree_map_with_path(lambda path, leaf: values.get(path_name(path), leaf), params)
-
-
-def model_forward(apply: Callable[[Any, Inputs], Outputs], params: Any, substrate: Substrate) -> Forward:
-    """A :data:`Forward` that runs somebody else's model on the network's numbers.
-
-    Args:
-        apply: ``apply(params, inputs) -> outputs``, for example ``lambda p, x: module.apply({"params": p}, x)``.
-        params: a template pytree of the model's parameters.
-        substrate: :func:`from_params` of the same pytree.
-    """
-
-    def run(network: Network, inputs: Inputs) -> Outputs:
-        return apply(write_params(substrate, network, params), inputs)
-
-    return run

@@ -169,7 +169,7 @@ class Schedule:
             raise ValueError(f"schedule: chunk must be 0 (choose for me) or more, given {self.chunk}")
 
 
-def _strong(state: SearchState) -> SearchState:
+def _strong(state: Any) -> Any:
     """The state without weak types, so that a block is compiled once, for a fresh and for a restored state alike."""
     return jax.tree.map(lambda x: jax.lax.convert_element_type(x, jnp.asarray(x).dtype), state)
 
@@ -401,7 +401,7 @@ def maximise(
         return (state, jnp.where(better, genomes[top], best), jnp.where(better, scores[top], best_score)), scores[top]
 
     @jax.jit
-    def run(initial: Genome, key_init: Key, keys: Key) -> tuple[Genome, Genome, Array]:
+    def run(initial: Genome, key_init: Key, keys: Array) -> tuple[Genome, Genome, Array]:
         state = algorithm.init(key_init, initial, params)
         carry = _strong(state), initial, jnp.asarray(-jnp.inf)
         (state, best, _), history = jax.lax.scan(generation, carry, keys)

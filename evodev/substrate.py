@@ -11,7 +11,6 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-import jax
 import numpy as np
 
 ACTIVATIONS = ("linear", "relu", "abs", "tanh", "sin", "gauss", "softplus", "square", "gelu")
@@ -95,11 +94,13 @@ class Projection:
         post: name of the population that receives.
         blank: a blank slate: not grown from the genome but born dense with zero weights, for a learner to write on.
             Right where the meaning of the outputs is drawn afresh in each life.
+        kernel: path of the kernel that the projection stands for in somebody else's model (``models.from_params``).
     """
 
     pre: str
     post: str
     blank: bool = False
+    kernel: str = ""
 
     @property
     def name(self) -> str:
@@ -118,6 +119,9 @@ class Substrate:
         populations: in the order in which a tick updates them.
         projections: at most one for each pair.
         ticks: sweeps over the populations for one input.
+        modular: the projections are parts of a larger model that has its own way of passing activity between them
+            (``models.from_params``). They need not make a path, the substrate has no forward pass of its own, and what
+            joins inputs to outputs is that every projection has a synapse.
 
     Raises:
         ValueError: naming the field at fault: unknown or repeated populations, repeated projections, an output that no
@@ -127,6 +131,7 @@ class Substrate:
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
     ticks: int = 1
+    modular: bool = False
 
     def __post_init__(self) -> None:
         names = [p.name for p in self.populations]
@@ -156,6 +161,11 @@ class Substrate:
         """The population that is read."""
         return self.populations[-1]
 
+    @cached_property
+    def depths(self) -> dict[str, float]:
+        """How deep each population lies: its place in their order, from 0 (the inputs) to 1 (the outputs)."""
+        return {p.name: i / (len(self.populations) - 1) for i, p in enumerate(self.populations)}
+
     @property
     def grown(self) -> tuple[Projection, ...]:
         """The projections that development fills, the others being blank slates."""
@@ -184,7 +194,12 @@ class Substrate:
         return names.index(projection.pre) >= names.index(projection.post)
 
     def reaches(self, counts: Mapping[str, Any]) -> bool:
-        """Whether a path of projections with a synapse (a positive count) leads from the inputs to the outputs."""
+        """Whether a path of projections with a synapse (a positive count) leads from the inputs to the outputs.
+
+        In a modular substrate: whether every projection has a synapse.
+        """
+        if self.modular:
+            return all(counts[p.name] > 0 for p in self.projections)
         seen, frontier = {self.input.name}, [self.input.name]
         while frontier:
             here = frontier.pop()
@@ -235,33 +250,3 @@ def complete(inputs: int, hidden: int, outputs: int, *, ticks: int = 5, activati
     )
     names = [p.name for p in populations]
     return Substrate(populations, tuple(Projection(a, b) for b in names[1:] for a in names), ticks)
-
-
-def kernel_paths(params: Any) -> list[str]:
-    """Paths (``a/b/kernel``) of the rank-2 kernels in a parameter pytree, in tree order."""
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    return [path_name(path) for path, leaf in leaves if getattr(leaf, "ndim", 0) == 2]
-
-
-def path_name(path: tuple[Any, ...]) -> str:
-    """A pytree path as ``a/b/c``."""
-    return "/".join(str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path)
-
-
-def from_params(params: Any) -> Substrate:
-    """Read a substrate off the dense kernels of a parameter pytree (flax linen, haiku-style or plain dicts).
-
-    The kernels, (inputs, outputs) each, must form a chain in the order in which the pytree lists them.
-
-    Raises:
-        ValueError: if there is no rank-2 kernel or the sizes do not chain.
-    """
-    leaves = {path_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
-    paths = kernel_paths(params)
-    if not paths:
-        raise ValueError(f"params: no rank-2 kernel among {', '.join(leaves) or 'no leaves'}")
-    shapes = [leaves[p].shape for p in paths]
-    for (path, a), (after, b) in pairwise(zip(paths, shapes, strict=True)):
-        if a[1] != b[0]:
-            raise ValueError(f"params: kernel {path} gives {a[1]} outputs but {after} takes {b[0]} inputs; not a chain")
-    return mlp((shapes[0][0], *[s[1] for s in shapes]))

@@ -17,14 +17,17 @@ import numpy as np
 import yaml
 from safetensors.numpy import save as safetensors
 
+from evodev import onnx
 from evodev.comparison import across_runs, compare
+from evodev.decoders import Decoder
 from evodev.experiment import Experiment, to_plain
 from evodev.network import Network
-from evodev.report.figures import drawn_network, matrices
+from evodev.report import figures
 from evodev.report.page import ReportData, build
 from evodev.runs import Champion, Run, RunError, load_champion, refuse_existing, write_json, write_new
 from evodev.search import Search, SearchState
 from evodev.substrate import Substrate
+from evodev.types import Genome, Key
 
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
 Watcher = Callable[[Search, SearchState, list[dict[str, Any]]], None]
@@ -184,18 +187,37 @@ def compare_runs(runs: list[Run], *, say: Say = lambda line: None) -> dict[str, 
 
 
 def grow(champion: Champion, out: Path) -> tuple[Network, list[Path]]:
-    """Grow a champion and export it: npz, safetensors, GraphML and pictures; returns the network and the files' paths.
+    """Grow a champion and export it: npz, safetensors, GraphML, pictures, and ONNX where the extra ``onnx`` is installed.
+
+    Returns:
+        The network and the files' paths.
 
     Raises:
         RunError: if a file is there already.
     """
     refuse_existing(out, EXPORTS)  # before anything is worked out
     organism = champion.organism
-    network, _ = organism.develop(champion.genomes["champion"], key=jax.random.key(champion.experiment.seed))
+    genome, key = champion.genomes["champion"], jax.random.key(champion.experiment.seed)
+    network, _ = organism.develop(genome, key=key)
     files = {name: export(organism.substrate, network) for name, export in EXPORTS.items()}
-    files["network.png"] = drawn_network(organism.substrate, network)
-    files["matrices.png"] = matrices(organism.substrate, network)
+    files |= pictures(champion.experiment.decoder, organism.split(genome)[0], organism.substrate, network, key=key)
     return network, write_new(out, files)
+
+
+def pictures(decoder: Decoder, genome: Genome, substrate: Substrate, network: Network, *, key: Key) -> dict[str, bytes]:
+    """Pictures of a grown network by file name: itself, its matrices, its tissue, receptive fields, a film of its growth."""
+    film = decoder.film(genome, substrate, key=key)
+    out = {
+        "network.png": figures.drawn_network(substrate, network),
+        "matrices.png": figures.matrices(substrate, network),
+        "expression.png": figures.expression_maps(substrate, film[-1].tissue),
+    }
+    fields = [p for p in substrate.projections if p.pre == substrate.input.name and figures.has_fields(substrate, p)]
+    for i, projection in enumerate(fields):
+        out[f"receptive_fields{f'_{i + 1}' * bool(i)}.png"] = figures.receptive_fields(substrate, network, projection)
+    if len(film) > 1:
+        out["growth.gif"] = figures.growth(substrate, film)
+    return out
 
 
 def as_arrays(network: Network) -> dict[str, np.ndarray]:
@@ -242,4 +264,6 @@ EXPORTS: dict[str, Callable[[Substrate, Network], bytes]] = {
     "network.safetensors": as_safetensors,
     "network.graphml": as_graphml,
 }
+if onnx.INSTALLED:
+    EXPORTS["network.onnx"] = onnx.to_onnx
 """What a grown network is written as, a file each."""

@@ -250,10 +250,12 @@ def test_a_misspelt_run_is_not_the_champion_of_the_current_directory(
     assert "nowhere" in refused("grow nowhere")
 
 
-def test_what_was_grown_before_is_not_written_over(finished: Run, refused: Refused) -> None:
+@pytest.mark.parametrize("name", ["network.npz", "expression.png"])
+def test_what_was_grown_before_is_not_written_over(name: str, finished: Run, refused: Refused) -> None:
     Path("out").mkdir()
-    Path("out/network.png").write_text("mine")
-    assert "out/network.png exists already" in refused("grow run --out out")
+    Path(f"out/{name}").write_text("mine")
+    assert f"out/{name} exists already" in refused("grow run --out out")
+    assert f"out: out/{name} cannot be made" in refused(f"grow run --out out/{name}")
 
 
 def _truncate(folder: Path) -> None:
@@ -357,17 +359,30 @@ def test_a_search_stopped_in_its_last_block_is_not_compared(
     assert "go on with: evodev resume run" in capsys.readouterr().err
 
 
+def test_without_onnx_growing_says_which_extra_to_install(
+    finished: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evodev.onnx.INSTALLED", False)
+    monkeypatch.delitem(workflow.EXPORTS, "network.onnx")
+    assert cli.main(["grow", str(finished.path), "--out", "network"]) == 0
+    assert not Path("network/network.onnx").exists()
+    assert capsys.readouterr().out.endswith("no ONNX file: the package onnx is not installed; pip install 'evodev-jax[onnx]'\n")
+
+
 def test_a_champion_is_grown_without_its_run(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
     Path("alone").mkdir()
     for name in ("champion.json", "champion.safetensors"):
         shutil.move(finished.path / name, "alone")
     assert cli.main(["grow", "alone/champion.safetensors", "--out", "network"]) == 0
     assert sorted(os.listdir("network")) == [
+        "expression.png",
         "matrices.png",
         "network.graphml",
         "network.npz",
+        "network.onnx",
         "network.png",
         "network.safetensors",
+        "receptive_fields.png",
     ]
     out = capsys.readouterr().out
     # half of (64 x 4 + 4 x 2) synapses, the read-out's 8 among them, which are no work of the genome

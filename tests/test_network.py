@@ -1,7 +1,5 @@
 from dataclasses import replace
-from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,16 +16,14 @@ from evodev.network import (
     disconnected,
     forward,
     matrix,
-    model_forward,
     readout_inputs,
     readout_projections,
     respond,
     synapse_counts,
     synapses,
     transmit,
-    write_params,
 )
-from evodev.substrate import Population, Substrate, from_params, mlp, recurrent
+from evodev.substrate import Population, Projection, Substrate, mlp, recurrent
 from tests.tiny import CHAIN, GRID, random_network
 
 
@@ -172,25 +168,10 @@ def test_a_readout_learner_needs_blank_slates(substrate: Substrate) -> None:
     assert [p.name for p in readout_projections(GRID)] == ["hidden->output"]
 
 
-MODEL = nn.Sequential([nn.Dense(4), nn.relu, nn.Dense(2)])
-
-
-@pytest.fixture(scope="module")
-def params() -> Any:
-    return MODEL.init(jax.random.key(0), jnp.ones((1, 3)))["params"]
-
-
-def test_a_network_written_into_a_flax_model_computes_the_same(params: Any) -> None:
-    substrate, x = from_params(params), jax.random.normal(jax.random.key(2), (5, 3))
-    network = random_network(substrate, density=0.5)
-    run = model_forward(lambda p, x: jnp.asarray(MODEL.apply({"params": p}, x)), params, substrate)
-    np.testing.assert_allclose(run(network, x), forward(substrate, network, x), rtol=1e-5, atol=1e-6)
-
-
-def test_writing_parameters_keeps_every_other_leaf(params: Any) -> None:
-    written = write_params(from_params(params), random_network(from_params(params)), {**params, "temperature": jnp.ones(7)})
-    np.testing.assert_array_equal(written["temperature"], jnp.ones(7))
-    assert jax.tree.structure(written) == jax.tree.structure({**params, "temperature": 0})
+def test_a_modular_substrate_has_no_forward_pass_of_its_own() -> None:
+    s = replace(mlp((2, 3)), modular=True)
+    with pytest.raises(ValueError, match="modular one has no forward pass of its own; run the model itself"):
+        forward(s, random_network(s), jnp.ones((1, 2)))
 
 
 def test_neurons_that_no_input_reaches_are_named() -> None:
@@ -219,3 +200,10 @@ def test_a_path_may_take_several_ticks() -> None:
 
 def test_a_random_network_has_no_reports_when_whole() -> None:
     assert disconnected(GRID, random_network(GRID)) == {}
+
+
+def test_the_parts_of_a_model_have_inputs_of_their_own() -> None:
+    populations = tuple(Population(name, (2,)) for name in "abcd")
+    s = Substrate(populations, (Projection("a", "b"), Projection("c", "d")), modular=True)
+    network = _network(s, {"a->b": [[1, 0], [0, 0]], "c->d": [[0, 1], [0, 1]]})
+    assert {name: list(neurons) for name, neurons in disconnected(s, network).items()} == {"b": [1], "d": [0]}

@@ -3,26 +3,31 @@
 import copy
 import io
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
 
 from evodev.decoders import DECODERS
+from evodev.decoders.base import Tissue, Trace
+from evodev.decoders.cells.types import CellTypes
 from evodev.genome import Gene, spec_of
 from evodev.learners import Gradient
 from evodev.network import Network
 from evodev.organism import Organism
-from evodev.report import ReportData, build, console_table, figures, rows
+from evodev.report import ReportData, build, console_table, figures, geometry, rows
 from evodev.report.geometry import strongest
 from evodev.report.page import compactness_lines, grown, ledgers
 from evodev.report.style import DPI, WIDTH, spread
 from evodev.report.table import decimals, interval, number
 from evodev.report.verdict import verdict
 from evodev.substrate import Population, Projection, Substrate, recurrent
+from tests.tiny import CHAIN, DIRECT, GRID
 
 SAMPLES = [0, 1, 2, 5, 10]
 EVIL = "<script>alert(1)</script><img src=https://evil.example/x.png onerror=alert(2)> $\\frac{ [bold]"
@@ -308,6 +313,136 @@ def test_networks_that_are_empty_or_half_dead_are_drawn() -> None:
     empty = replace(network, masks=nothing, weights=nothing, alive=half_dead)
     assert figures.drawn_network(substrate, network) != figures.drawn_network(substrate, empty)
     assert figures.matrices(substrate, empty)
+
+
+def _image(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def _tissue(substrate: Substrate, genes: int = 3, *, by_type: bool = False, signed: bool = True) -> Tissue:
+    draw = np.random.default_rng(1)
+    states: dict[str, Any] = {p.name: draw.uniform(-1.0 if signed else 0.0, 1.0, (p.size, genes)) for p in substrate.populations}
+    alive: dict[str, Any] = {p.name: np.ones(p.size) for p in substrate.populations}
+    return Tissue(states, alive, by_type=by_type)
+
+
+PLANE = Substrate(
+    (
+        Population("input", (4, 5), activation="linear"),
+        Population("spiral", (6,), 2, at=tuple((float(i), float(i * i)) for i in range(6))),
+        Population("output", (3,), activation="linear"),
+    ),
+    (Projection("input", "spiral"), Projection("spiral", "output")),
+)
+"""A grid in the plane, explicit places in the plane, and a line."""
+
+
+def test_expression_is_drawn_over_the_coordinates_with_one_scale_a_population() -> None:
+    tissue = _tissue(PLANE)
+    picture = _image(figures.expression_maps(PLANE, tissue))
+    assert picture.shape[1] == round(WIDTH * DPI)
+    assert picture.std() > 2
+    # red is high, blue is low, whatever the gene
+    for value, strong, weak in ((1.0, 0, 2), (-1.0, 2, 0)):
+        states: dict[str, Any] = {p.name: np.full((p.size, 3), value) for p in PLANE.populations}
+        states["input"][0, 0] = -1.0
+        one = _image(figures.expression_maps(PLANE, replace(tissue, states=states)))
+        colored = one[one.max(-1) - one.min(-1) > 40]
+        assert (colored[:, strong] > colored[:, weak]).mean() > 0.6
+
+
+def test_expression_of_the_dead_is_left_white() -> None:
+    tissue = _tissue(PLANE)
+    dead: dict[str, Any] = tissue.alive | {"input": np.zeros(20)}
+    whole, less = (_image(figures.expression_maps(PLANE, t)) for t in (tissue, replace(tissue, alive=dead)))
+    assert whole.shape == less.shape
+    assert (less.min(-1) < 250).sum() < (whole.min(-1) < 250).sum() - 3 * 1000, "three maps of twenty cells are gone"
+
+
+def test_expression_of_cell_types_many_genes_and_none() -> None:
+    substrate = _organism().substrate
+    few, many = (figures.expression_maps(substrate, _tissue(substrate, n, signed=False)) for n in (2, 100))
+    assert Image.open(io.BytesIO(few)).height < Image.open(io.BytesIO(many)).height < 3000
+    assert figures.expression_maps(substrate, _tissue(substrate, 2, by_type=True)) != few
+    assert _image(figures.expression_maps(substrate, _tissue(substrate, 0))).std() > 0
+
+
+def test_receptive_fields_of_neurons_that_have_no_place_in_the_plane() -> None:
+    substrate = Substrate(
+        (Population("input", (6, 5), activation="linear"), Population("hidden", (70,)), Population("output", (2,))),
+        (Projection("input", "hidden"), Projection("hidden", "output")),
+    )
+    into, out = substrate.projections
+    assert figures.has_fields(substrate, into)
+    assert not figures.has_fields(substrate, out)
+    network = _full(substrate)
+    picture = figures.receptive_fields(substrate, network, into)
+    few: dict[str, Any] = network.masks | {into.name: network.masks[into.name] * (np.arange(70) < 3)}
+    assert (
+        Image.open(io.BytesIO(picture)).height
+        > 2 * Image.open(io.BytesIO(figures.receptive_fields(substrate, replace(network, masks=few), into))).height
+    )
+    nothing: dict[str, Any] = {name: np.zeros_like(mask) for name, mask in network.masks.items()}
+    assert figures.receptive_fields(substrate, replace(network, masks=nothing), into)
+    assert "a panel a neuron" in figures.fields_caption(substrate, into)
+    assert "own place" not in figures.fields_caption(substrate, into)
+    assert "own place" in figures.fields_caption(GRID, GRID.projections[0])
+
+
+@dataclass(frozen=True)
+class Budding(CellTypes):
+    """Hidden cells appear one after the other."""
+
+    steps: int = 2
+
+    def stages(self, genes: Any, substrate: Substrate, *, key: Any) -> list[Tissue]:
+        grown = self.express(genes, substrate, key=key)
+        hidden = substrate.populations[1]
+        young = [jnp.asarray(np.arange(hidden.size) < hidden.size * i / self.steps, jnp.float32) for i in range(1, self.steps)]
+        return [replace(grown, alive=grown.alive | {hidden.name: alive}) for alive in young] + [grown]
+
+
+def _film(steps: int) -> tuple[Substrate, list[Trace]]:
+    decoder = replace(DIRECT, cells=Budding(steps))
+    genome = decoder.genome_spec(CHAIN).init(key=jax.random.key(0))
+    return CHAIN, decoder.film(genome, CHAIN, key=jax.random.key(1))
+
+
+def test_a_film_has_a_frame_a_stage_and_stands_at_the_end() -> None:
+    substrate, film = _film(2)
+    assert len(film) == 2
+    assert float(film[0].network.alive["hidden1"].sum()) == 3 < float(film[1].network.alive["hidden1"].sum()) == 5
+    data = figures.growth(substrate, film)
+    assert data == figures.growth(substrate, film)
+    gif = Image.open(io.BytesIO(data))
+    assert gif.format == "GIF"
+    frames, durations = [], []
+    for i in range(getattr(gif, "n_frames", 1)):
+        gif.seek(i)
+        frames.append(np.asarray(gif.convert("RGB")).astype(int))
+        durations.append(gif.info["duration"])
+    assert len(frames) == 2
+    assert durations[1] > durations[0] > 0
+    assert (frames[0][0, -1] == 255).all(), "the page is white"
+    red_or_blue = [int((np.abs(f[..., 0] - f[..., 2]) > 60).sum()) for f in frames]
+    assert red_or_blue[1] > red_or_blue[0], "more synapses, more ink"
+
+
+def test_a_long_film_is_cut_and_one_without_stages_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evodev.report.film.FRAMES", 3)
+    substrate, film = _film(5)
+    gif = Image.open(io.BytesIO(figures.growth(substrate, film)))
+    assert getattr(gif, "n_frames", 1) == 3
+    with pytest.raises(ValueError, match="one stage or more"):
+        figures.growth(substrate, [])
+
+
+def test_explicit_coordinates_of_any_unit_are_drawn_as_wide_as_a_grid() -> None:
+    far = Population("far", (2, 2), at=((0.0, 0.0), (100.0, 0.0), (0.0, 50.0), (100.0, 50.0)))
+    substrate = Substrate((far, Population("output", (1,))), (Projection("far", "output"),))
+    place = geometry.places(substrate)["far"]
+    assert 0.5 < np.ptp(place[:, 1]) < 3
+    assert geometry.sheets(far, place) == []
 
 
 def test_strongest_synapses_start_with_one_for_each_neuron() -> None:

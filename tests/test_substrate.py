@@ -1,11 +1,9 @@
-import flax.linen as nn
-import jax
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evodev.substrate import Population, Projection, Substrate, complete, from_params, mlp, recurrent
+from evodev.substrate import Population, Projection, Substrate, complete, mlp, recurrent
 
 A, B, C = Population("a", (2,)), Population("b", (3,)), Population("c", (1,))
 
@@ -90,25 +88,14 @@ def test_reaches_follows_only_projections_with_synapses() -> None:
     assert not s.reaches(whole | {"hidden1->output": 0, "input->output": 0})
 
 
-def test_a_substrate_is_read_off_a_plain_dict_of_kernels() -> None:
-    s = from_params({"one": {"kernel": np.zeros((4, 3)), "bias": np.zeros(3)}, "two": {"kernel": np.zeros((3, 2))}})
-    assert [p.size for p in s.populations] == [4, 3, 2]
+def test_depth_is_the_place_in_the_order_of_populations() -> None:
+    assert mlp((2, 3, 4, 1), skip=True).depths == pytest.approx({"input": 0, "hidden1": 1 / 3, "hidden2": 2 / 3, "output": 1})
 
 
-def test_a_substrate_is_read_off_flax_dense_layers() -> None:
-    model = nn.Sequential([nn.Dense(5), nn.relu, nn.Dense(2)])
-    params = jax.eval_shape(lambda: model.init(jax.random.key(0), np.zeros((1, 3))))["params"]
-    assert [p.size for p in from_params(params).populations] == [3, 5, 2]
-
-
-@pytest.mark.parametrize(
-    ("params", "message"),
-    [
-        ({"bias": np.zeros(3)}, "no rank-2 kernel among bias"),
-        ({}, "no rank-2 kernel among no leaves"),
-        ({"a": np.zeros((4, 3)), "b": np.zeros((2, 2))}, "kernel a gives 3 outputs but b takes 2 inputs; not a chain"),
-    ],
-)
-def test_parameters_that_are_no_chain_are_refused(params: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        from_params(params)
+def test_a_modular_substrate_needs_no_path_but_a_synapse_everywhere() -> None:
+    pairs = (Projection("a", "b"), Projection("c", "d"))
+    s = Substrate((A, B, C, Population("d", (2,))), pairs, modular=True)
+    assert s.reaches({"a->b": 1, "c->d": 2})
+    assert not s.reaches({"a->b": 1, "c->d": 0})
+    with pytest.raises(ValueError, match="no path from 'a' to 'd'"):
+        Substrate(s.populations, pairs)

@@ -1,10 +1,12 @@
 import json
 import os
 import signal
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 import pytest
@@ -13,9 +15,11 @@ from safetensors.numpy import load_file
 from evodev import workflow
 from evodev.baselines import BASELINES
 from evodev.comparison import CENTROID, CHAMPION
+from evodev.decoders.base import Tissue
+from evodev.decoders.cells.types import CellTypes
 from evodev.runs import Run, RunError, load_champion
 from evodev.search import SearchState
-from tests.tiny import digits_experiment
+from tests.tiny import CHAIN, DIRECT, digits_experiment
 
 pytestmark = pytest.mark.usefixtures("one_device")
 EXPERIMENT = digits_experiment()
@@ -121,6 +125,25 @@ def test_seeds_are_runs_of_their_own(tmp_path: Path) -> None:
     assert [(run.path.name, run.experiment.seed) for run in runs] == [("seed-0", 0), ("seed-1", 1), ("seed-2", 2)]
     with pytest.raises(RunError, match="many exists already"):
         workflow.search_seeds(tmp_path / "many", EXPERIMENT, 1)
+
+
+def test_growth_in_steps_is_filmed() -> None:
+    @dataclass(frozen=True)
+    class InTwoSteps(CellTypes):
+        def stages(self, genes: Any, substrate: Any, *, key: Any) -> list[Tissue]:
+            grown = self.express(genes, substrate, key=key)
+            return [replace(grown, alive=grown.alive | {"hidden1": jnp.eye(5)[0]}), grown]
+
+    def files(cells: CellTypes) -> dict[str, bytes]:
+        decoder = replace(DIRECT, cells=cells)
+        genome, key = decoder.genome_spec(CHAIN).init(key=jax.random.key(0)), jax.random.key(1)
+        return workflow.pictures(decoder, genome, CHAIN, decoder.grow(genome, CHAIN, key=key), key=key)
+
+    still, moving = files(CellTypes()), files(InTwoSteps())
+    assert set(still) == {"network.png", "matrices.png", "expression.png"}, "six inputs in a row have no receptive field"
+    assert set(moving) == {*still, "growth.gif"}
+    assert moving["growth.gif"].startswith(b"GIF89a")
+    assert moving["network.png"] == still["network.png"]
 
 
 def test_a_grown_champion_is_exported_whole_in_every_format(finished: Run, tmp_path: Path) -> None:

@@ -309,13 +309,17 @@ def cache_path(arm: Arm, experiment: Experiment, budget: Budget) -> Path:
     return CACHE / f"{hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]}.npz"
 
 
-def trained_arms(experiment: Experiment, budget: Budget, say: Callable[[str], None]) -> dict[Arm, Trained]:
-    """Every arm, from the cache or trained now and kept there."""
+def trained_arms(
+    experiment: Experiment, budget: Budget, say: Callable[[str], None], *, finished: bool = False
+) -> dict[Arm, Trained]:
+    """Every arm, from the cache or trained now and kept there; only those in the cache if ``finished``."""
     CACHE.mkdir(exist_ok=True)
     out = {}
     for arm in arms():
         path = cache_path(arm, experiment, budget)
         cached = path.exists()
+        if finished and not cached:
+            continue
         if not cached:
             new, partial_path = train(arm, experiment, budget), path.with_suffix(".partial")
             with partial_path.open("wb") as file:

@@ -4,7 +4,8 @@
 
 A network grows from one cell in five cycles; CMA-ES moves the genomes as published (sigma 0.1, 64 genomes). A champion is
 tested on 100 episodes that the search never saw. Needs the extra `control`. Finished seeds are kept in
-benchmarks/papers/.cache: a killed script goes on where it was. Writes benchmarks/results/papers/ndp.json and ndp.png.
+benchmarks/papers/.cache: a killed script goes on where it was. Writes benchmarks/results/papers/ndp.json, ndp.png and
+ndp.gif, the film of a champion's growth.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from evodev.decoders import DECODERS, Trace
 from evodev.decoders.cells.growth import Growth
 from evodev.decoders.wiring.edge import EdgeMLP
 from evodev.network import forward, synapses
+from evodev.report.film import growth
 from evodev.search import Strategy, maximise
 from evodev.substrate import Substrate, complete
 from evodev.types import Array, Genome, Key
@@ -123,6 +125,7 @@ def draw(results: Sequence[dict[str, Any]]) -> None:
         )
     draw_learning(panels["curve"], results)
     figure.savefig(result_path("papers", "ndp").with_suffix(".png"), dpi=150)
+    result_path("papers", "ndp").with_suffix(".gif").write_bytes(growth(POLE, film))
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ A part is a frozen dataclass: its fields are its configuration, it holds no arra
 its ``genome_spec``. Any cells go with any wiring.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from evodev.genome import GenomeSpec, branch
+from evodev.genome import Gene, GenomeSpec, branch
 from evodev.network import Network, matrix
 from evodev.substrate import Substrate
 from evodev.types import Array, Float, Genes, Genome, Key, Matrix, Scalar, Vector
@@ -307,3 +308,14 @@ def straight_through(mask: Matrix, excess: Matrix) -> Matrix:
     # beyond this a sigmoid has no gradient in float32, and none of its parts may overflow
     soft = jax.nn.sigmoid(jnp.clip(excess, -80.0, 80.0))
     return mask + (soft - jax.lax.stop_gradient(soft))
+
+
+def scale_genes(substrate: Substrate) -> list[Gene]:
+    """A scale of the weights for each grown projection; at first He's spread for weights of unit size, sqrt(2 / inputs)."""
+    return [Gene(f"{p.name}/log_scale", (), 0.5 * math.log(2 / substrate.shape(p)[0]), scale=0.3) for p in substrate.grown]
+
+
+def scaled(weights: Mapping[str, Matrix], genes: Genes) -> dict[str, Matrix]:
+    """Weights times the scales that :func:`scale_genes` declares."""
+    # clipped so that no genome makes a weight infinite
+    return {name: jnp.exp(jnp.clip(genes[f"{name}/log_scale"], -10.0, 5.0)) * w for name, w in weights.items()}

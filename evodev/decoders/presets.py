@@ -9,7 +9,8 @@ from evodev.decoders.cells.growth import Growth
 from evodev.decoders.cells.soft_types import SoftTypes
 from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.cells.types import CellTypes
-from evodev.decoders.refinement.kaiming import FanInGain
+from evodev.decoders.refinement.homeostasis import Homeostasis
+from evodev.decoders.refinement.spontaneous import SpontaneousActivity
 from evodev.decoders.sparsity import AllSynapses, Bernoulli, Budget, FanIn, StraightThrough, Threshold
 from evodev.decoders.wiring.automaton import CellularAutomaton
 from evodev.decoders.wiring.bilinear import Bilinear
@@ -53,7 +54,8 @@ SPARSITIES: dict[str, type[Sparsity]] = {
 }
 
 REFINEMENTS: dict[str, type[Refinement]] = {
-    "fan_in_gain": FanInGain,
+    "spontaneous_activity": SpontaneousActivity,
+    "homeostasis": Homeostasis,
 }
 
 # All departures from a paper are told by the parts; a synapse budget is our own wherever it appears.
@@ -69,12 +71,13 @@ DECODERS: dict[str, Decoder] = {
     # Shuvaev et al. 2024, G-net: binary addresses, GN30, a small network a projection; departs in bits of -1/1, tanh and
     # in that the outputs' biases are grown
     "gnet": Decoder(BinaryAddress("paper"), PairwiseMLP((30, 10)), Budget()),
-    # Stanley et al. 2009, HyperNEAT with link expression; departs in a fixed topology where NEAT would grow it
-    "hyperneat": Decoder(Coordinates(), CPPN(channels=("logit",)), Budget()),
+    # Stanley et al. 2009, HyperNEAT with link expression; departs in a fixed topology where NEAT would grow it, and in weights
+    # that are scaled to the number of inputs
+    "hyperneat": Decoder(Coordinates(), CPPN(scaled=True, channels=("logit",)), Budget()),
     # Koutnik et al. 2010: the lowest coefficients of the weights' cosine transform; departs in which count as low
     "dct": Decoder(CosineBasis(), Bilinear(scaled=True), Budget()),
-    # Sudarshan 2026, NDNA: soft types by depth, type compatibility; departs in the budget, where its wiring has a cost
-    "ndna": Decoder(SoftTypes(), TypeCompatibility(), Budget()),
+    # Sudarshan 2026, NDNA: soft types by depth, type compatibility, a mask trained straight through
+    "ndna": Decoder(SoftTypes(), TypeCompatibility(), StraightThrough(threshold=0.0, evolved=False, relative=False)),
     # Najarro et al. 2022, HyperNCA: a cellular automaton on each weight matrix; departs in a seed that knows the neurons
     "hypernca": Decoder(Coordinates(), CellularAutomaton(), Budget()),
     # Najarro et al. 2023, NDP: growth from one cell, one MLP for all synapses; Threshold(0.3) is its pruning

@@ -20,6 +20,11 @@ class Learner(ABC):
     frozen: ClassVar[bool] = False
     """Whether no grown synapse changes in life, only blank slates."""
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Channels (``Network.channels``) that the wiring is to express for this learner."""
+        return ()
+
     @abstractmethod
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         """The genes that the learner owns; raises ValueError for a substrate that it cannot serve."""

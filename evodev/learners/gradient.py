@@ -42,7 +42,7 @@ class Gradient(Learner):
         loss: ``cross_entropy`` for classes, ``squared_error`` for values.
         log_rate: natural logarithm of a rate in a genome of zeros.
         spread: size of one search unit of a log rate.
-        forward: the substrate's own (None) or any ``(network, inputs) -> outputs``; see ``network.model_forward``.
+        forward: the substrate's own (None) or any ``(network, inputs) -> outputs``; see ``models.model_forward``.
     """
 
     optimiser: str | optax.GradientTransformation = "sgd"

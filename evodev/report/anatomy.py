@@ -1,4 +1,4 @@
-"""Figures of the champion: its matrices, the receptive fields in them, its network drawn, and its genome."""
+"""Figures of the champion: its matrices, its network drawn, and its genome."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,10 +22,12 @@ LINES = 500
 """Most synapses that a network is drawn with, shared equally among its grown projections."""
 GENES = 45
 """Most genes that a genome is drawn with; the least moved are left out."""
+CAPTIONS = 4
+"""Captions of projections in a line."""
 DOTS = 400
 """Most numbers of one gene that are drawn."""
-TYPES = 10
-"""Most cell types for which receptive fields are drawn."""
+EDGES = 12
+"""Most cell types between which a matrix has lines."""
 
 
 @drawn
@@ -39,23 +41,30 @@ def matrices(substrate: Substrate, network: Network) -> Figure:
         x, y = (i % columns) * wide, (lines - 1 - i // columns) * tall
         ax = panel(figure, x + left, y + bottom, wide - left - 0.72, tall - bottom - 0.42)
         weights, mask = (np.asarray(side[projection.name]) for side in (network.weights, network.masks))
-        _matrix(figure, ax, substrate, projection, weights, mask)
+        draw_matrix(figure, ax, substrate, projection, weights, mask)
     return figure
 
 
-def _matrix(
-    figure: Figure, ax: Axes, substrate: Substrate, projection: Projection, weights: np.ndarray, mask: np.ndarray
+def draw_matrix(
+    figure: Figure,
+    ax: Axes,
+    substrate: Substrate,
+    projection: Projection,
+    weights: np.ndarray,
+    mask: np.ndarray,
+    limit: float | None = None,
 ) -> None:
+    """One projection's matrix with its scale of colours, which saturates at ``limit`` if that is given."""
     pre, post = substrate.population(projection.pre), substrate.population(projection.post)
-    rows, cols = _by_type(pre), _by_type(post)
+    rows, cols = by_type(pre), by_type(post)
     shown = np.ma.masked_where(mask[rows][:, cols] <= 0, weights[rows][:, cols])
     ax.set_title(f"{plain(projection.name, 30, 1)}   {(mask > 0).mean():.1%} dense", x=0)
     for spine in ax.spines.values():
         spine.set_visible(True)
     ax.set_xlabel(_axis_name("post", post))
     ax.set_ylabel(_axis_name("pre", pre))
-    _type_ticks(ax, post, "x")
-    _type_ticks(ax, pre, "y")
+    type_ticks(ax, post, "x")
+    type_ticks(ax, pre, "y")
     if projection.blank:
         ax.set_facecolor("#f3f4f6")
         ax.set(xlim=(-0.5, post.size - 0.5), ylim=(pre.size - 0.5, -0.5))
@@ -69,15 +78,15 @@ def _matrix(
             color=FAINT,
         )
         return
-    limit = _scale(shown)
+    limit = limit or saturation(shown)
     image = ax.imshow(
         shown, cmap=SIGNS, norm=TwoSlopeNorm(0, -limit, limit), aspect="auto", interpolation="antialiased",
         interpolation_stage="rgba",
     )  # fmt: skip
-    _scale_bar(figure, ax.inset_axes((1.03, 0, 0.035, 1)), image)
+    scale_bar(figure, ax.inset_axes((1.03, 0, 0.035, 1)), image)
 
 
-def _by_type(population: Population) -> np.ndarray:
+def by_type(population: Population) -> np.ndarray:
     """Neurons in order of type, then position."""
     return np.arange(population.size).reshape(-1, population.types).T.ravel()
 
@@ -87,7 +96,7 @@ def _axis_name(side: str, population: Population) -> str:
     return f"{side}: {plain(population.name, 18, 1)} ({population.size:,}{kinds})"
 
 
-def _type_ticks(ax: Axes, population: Population, axis: str) -> None:
+def type_ticks(ax: Axes, population: Population, axis: str) -> None:
     """Boundaries between types as ticks; numbers of neurons if there is one type."""
     target = ax.xaxis if axis == "x" else ax.yaxis
     if population.size == 1:
@@ -102,118 +111,75 @@ def _type_ticks(ax: Axes, population: Population, axis: str) -> None:
         [(t + 0.5) * places - 0.5 for t in range(0, population.types, step)],
         [f"t{t}" for t in range(0, population.types, step)],
     )
-    for edge in range(1, population.types):
+    for edge in range(1, population.types) if population.types <= EDGES else ():
         (ax.axvline if axis == "x" else ax.axhline)(edge * places - 0.5, color=GRID, linewidth=0.6, zorder=1.5)
 
 
-def _scale(values: Any) -> float:
+def saturation(values: Any) -> float:
     """Where the colours saturate: the largest size but for the outermost half percent."""
     sizes = np.abs(np.ma.compressed(values))
     sizes = sizes[np.isfinite(sizes)]
     return max(float(np.quantile(sizes, 0.995)), 1e-9) if len(sizes) else 1.0
 
 
-def _scale_bar(figure: Figure, cax: Axes, image: ScalarMappable) -> None:
+def scale_bar(figure: Figure, cax: Axes, image: ScalarMappable, ticks: int = 5) -> None:
+    """A colour bar with few ticks."""
     bar = figure.colorbar(image, cax=cax, extend="both", extendfrac=0.03)
     bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
     cax.tick_params(labelsize=7, length=2)
-    cax.yaxis.set_major_locator(MaxNLocator(5, symmetric=True))
-
-
-def has_fields(substrate: Substrate, projection: Projection) -> bool:
-    """Whether :func:`receptive_fields` can draw a projection: grown, from a 2-D grid, few types on either side."""
-    pre, post = substrate.population(projection.pre), substrate.population(projection.post)
-    few = pre.types <= TYPES and post.types <= TYPES
-    return not projection.blank and len(pre.grid) == 2 and min(pre.grid) > 2 and len(post.grid) == 2 and few
-
-
-@drawn
-def receptive_fields(substrate: Substrate, network: Network, projection: Projection) -> Figure:
-    """Incoming weights of example neurons, laid out on the grid they come from; a cross is the neuron's own place.
-
-    A column a post type. With one pre type, a row is a place in the post grid; with several, a row is a pre type and
-    all are of the neuron in the middle.
-    """
-    pre, post = substrate.population(projection.pre), substrate.population(projection.post)
-    weights, mask = (np.asarray(side[projection.name]) for side in (network.weights, network.masks))
-    places = _example_places(post) if pre.types == 1 else {"middle": _example_places(post)["middle"]}
-    rows = [(label, at, 0) for label, at in places.items()]
-    if pre.types > 1:
-        rows = [(f"from t{t}", places["middle"], t) for t in range(pre.types)]
-    cell = min((WIDTH - 1.9) / post.types, 1.15 if pre.types == 1 else 0.8)
-    tall = cell * pre.grid[0] / pre.grid[1]
-    figure = canvas(len(rows) * tall + 0.65)
-    shown = [places[k] * post.types + t for k in places for t in range(post.types)]
-    limit = _scale(np.ma.masked_where(mask[:, shown] <= 0, weights[:, shown]))
-    norm = TwoSlopeNorm(0, -limit, limit)
-    for r, (label, at, source) in enumerate(rows):
-        for t in range(post.types):
-            neuron, own = at * post.types + t, slice(source, None, pre.types)
-            ax = panel(figure, 1.0 + t * cell, 0.1 + (len(rows) - 1 - r) * tall, cell * 0.92, tall * 0.92)
-            field = np.ma.masked_where(mask[own, neuron] <= 0, weights[own, neuron]).reshape(pre.grid)
-            ax.imshow(field, cmap=SIGNS, norm=norm, interpolation="nearest")
-            row, col = ((post.positions[at] + 1) / 2 * np.array(pre.grid)) - 0.5
-            ax.plot(col, row, "+", color=INK, markersize=5, markeredgewidth=0.8)
-            ax.set(xticks=[], yticks=[])
-            for spine in ax.spines.values():
-                spine.set(visible=True, color="#c3c8cf")
-            if r == 0:
-                ax.set_title(f"t{t}", fontsize=8.5, loc="center", pad=4, fontweight="normal")
-            if t == 0:
-                ax.set_ylabel(label, rotation=0, ha="right", va="center", labelpad=6, fontsize=8.5)
-    cax = panel(figure, 1.0 + post.types * cell + 0.12, 0.1, 0.13, len(rows) * tall * 0.97)
-    _scale_bar(figure, cax, ScalarMappable(norm, SIGNS))
-    cax.set_ylabel("weight at birth", fontsize=8)
-    title = f"{plain(projection.name)}: one column a type of {plain(projection.post)}"
-    figure.text(1.0 / WIDTH, 1 - 0.06 / figure.get_size_inches()[1], title, fontweight="bold", va="top")
-    return figure
-
-
-def _example_places(post: Population) -> dict[str, int]:
-    """A corner, the middle and the opposite edge of a 2-D grid, as position numbers."""
-    high, wide = post.grid
-    named = {
-        "upper left": (high // 4, wide // 4),
-        "middle": (high // 2, wide // 2),
-        "lower edge": (high - 1, wide // 2),
-    }
-    return {label: row * wide + col for label, (row, col) in named.items()}
+    cax.yaxis.set_major_locator(MaxNLocator(ticks, symmetric=True))
 
 
 @drawn
 def drawn_network(substrate: Substrate, network: Network) -> Figure:
-    """Populations as columns (1-D) or sheets (2-D) in order, with their strongest synapses.
-
-    At most ``LINES`` synapses, the same number for each grown projection, each neuron's strongest input first: red
-    excites, blue inhibits; opacity and width go with the size of the weight. Blank slates are a grey band.
-    """
+    """Populations as columns (1-D) or sheets (2-D) in order, with their strongest synapses; see :func:`draw_network`."""
     figure = canvas(4.9)
-    ax = panel(figure, 0.05, 0.05, WIDTH - 0.1, 4.8)
+    draw_network(panel(figure, 0.05, 0.05, WIDTH - 0.1, 4.8), substrate, network)
+    return figure
+
+
+def draw_network(ax: Axes, substrate: Substrate, network: Network, limits: Mapping[str, float] | None = None) -> None:
+    """At most ``LINES`` synapses, the same number for each grown projection, each neuron's strongest input first.
+
+    Red excites, blue inhibits; opacity and width go with the size of the weight, up to the ``limits`` of the
+    projections, or to where a tenth of those drawn are larger. Blank slates are a grey band.
+    """
     ax.set_axis_off()
     places = geometry.places(substrate)
-    each = LINES // max(len(substrate.grown), 1)
     captions = []
     for projection in substrate.projections:
-        mask, weights = np.asarray(network.masks[projection.name]) > 0, np.asarray(network.weights[projection.name])
+        name = projection.name
         if projection.blank:
             ax.add_patch(Polygon(geometry.band(places, projection), closed=True, color="#eceef1", linewidth=0, zorder=0))
             captions.append((projection, "blank slate"))
             continue
-        pairs = geometry.strongest(weights * mask, mask, each)
-        _synapses(ax, geometry.paths(substrate, places, projection, pairs), weights[pairs[:, 0], pairs[:, 1]])
-        captions.append((projection, f"{len(pairs):,} of {mask.sum():,}"))
+        pairs, weights = drawn_synapses(substrate, network, projection)
+        limit = (limits or {}).get(name) or line_limit(weights)
+        _synapses(ax, geometry.paths(substrate, places, projection, pairs), weights, limit)
+        captions.append((projection, f"{len(pairs):,} of {(np.asarray(network.masks[name]) > 0).sum():,}"))
     for population in substrate.populations:
         _neurons(ax, population, places[population.name], np.asarray(network.alive[population.name]) > 0)
     _captions(ax, substrate, places, captions)
-    return figure
 
 
-def _synapses(ax: Axes, curves: np.ndarray, weights: np.ndarray) -> None:
+def drawn_synapses(substrate: Substrate, network: Network, projection: Projection) -> tuple[np.ndarray, np.ndarray]:
+    """The synapses of a projection that are drawn, (synapses, 2), and their weights."""
+    mask, weights = (np.asarray(side[projection.name]) for side in (network.masks, network.weights))
+    pairs = geometry.strongest(weights, mask > 0, LINES // max(len(substrate.grown), 1))
+    return pairs, weights[pairs[:, 0], pairs[:, 1]]
+
+
+def line_limit(weights: np.ndarray) -> float:
+    """Size of the weight from which on a line is as strong as any."""
+    return max(float(np.quantile(np.abs(weights), 0.9)), 1e-12) if len(weights) else 0.0
+
+
+def _synapses(ax: Axes, curves: np.ndarray, weights: np.ndarray, limit: float) -> None:
     if not len(weights):
         return
-    share = np.abs(weights) / max(np.abs(weights).max(), 1e-12)
+    share = np.minimum(np.abs(weights) / limit, 1.0)
     colors = np.array(
-        [[*to_rgb(POSITIVE if w > 0 else NEGATIVE), 0.08 + 0.6 * s**1.5] for w, s in zip(weights, share, strict=True)]
+        [[*to_rgb(POSITIVE if w > 0 else NEGATIVE), 0.12 + 0.56 * s**1.5] for w, s in zip(weights, share, strict=True)]
     )
     order = np.argsort(share)
     ax.add_collection(LineCollection(list(curves[order]), colors=colors[order], linewidths=0.4 + 1.1 * share[order], zorder=2))
@@ -241,12 +207,13 @@ def _captions(
         grid = "×".join(map(str, population.grid)) + (f" × {population.types} types" if population.types > 1 else "")
         ax.text(middle, high + 0.34, plain(population.name, 18, 1), ha="center", va="bottom", fontweight="bold")
         ax.text(middle, high + 0.30, grid, ha="center", va="top", fontsize=8, color=FAINT)
+    many = min(len(captions), CAPTIONS)
     for i, (projection, text) in enumerate(captions):
-        x, line = left + (right - left) * (i % 3 + 0.5) / min(len(captions), 3), i // 3
+        x, line = left + (right - left) * (i % many + 0.5) / many, i // many
         text = f"{plain(projection.name, 34, 1)}: {text}"
         ax.text(x, low - 0.34 - 0.14 * line, text, ha="center", va="top", fontsize=8, color=FAINT)
     margin = 0.03 * (right - left)
-    ax.set(xlim=(left - margin, right + margin), ylim=(low - 0.45 - 0.14 * ((len(captions) - 1) // 3), high + 0.5))
+    ax.set(xlim=(left - margin, right + margin), ylim=(low - 0.45 - 0.14 * ((len(captions) - 1) // many), high + 0.5))
 
 
 @drawn

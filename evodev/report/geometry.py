@@ -32,6 +32,9 @@ def places(substrate: Substrate) -> dict[str, np.ndarray]:
 def _own(population: Population) -> np.ndarray:
     """A population around the origin, (n, 2): further axes go back into the page, types are sheets side by side."""
     coordinates = population.coordinates
+    if population.at is not None:  # of whatever unit; as wide as a grid's
+        low, high = coordinates.min(0), coordinates.max(0)
+        coordinates = (2 * coordinates - low - high) / max(float((high - low).max()), 1e-9)
     across = coordinates[:, 1:].sum(1)
     kind = np.arange(population.size) % population.types - (population.types - 1) / 2
     step = min(TYPE_STEP, 1.4 / population.types)
@@ -41,7 +44,7 @@ def _own(population: Population) -> np.ndarray:
 
 def sheets(population: Population, place: np.ndarray) -> list[np.ndarray]:
     """Outlines (4, 2) of a 2-D population, a sheet a type, half a cell beyond its outermost neurons."""
-    if len(population.grid) != 2:
+    if len(population.grid) != 2 or population.at is not None:
         return []
     high, wide = population.grid
     down, over = 0.78 / high, np.array([DEPTH, LIFT]) / wide

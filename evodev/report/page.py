@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import jinja2
 import numpy as np
 
 from evodev.compactness import COUNTED, compactness, times
 from evodev.comparison import CHAMPION
+from evodev.decoders import Decoder
+from evodev.decoders.base import Tissue
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.report import figures
@@ -127,6 +130,16 @@ def grown(data: ReportData) -> Network:
     return jax.jit(lambda genome: organism.develop(genome, key=jax.random.key(0))[0])(data.genomes["champion"])
 
 
+def tissue(data: ReportData) -> Tissue | None:
+    """The cells from which :func:`grown` was wired, if its decoder is one that shows its stages."""
+    organism = data.organism
+    decoder = organism.decoder
+    if not isinstance(decoder, Decoder):
+        return None
+    own = organism.split(jnp.asarray(data.genomes["champion"]))[0]
+    return jax.jit(lambda genome: decoder.trace(genome, organism.substrate, key=jax.random.key(0)).tissue)(own)
+
+
 def sections(data: ReportData) -> list[tuple[str, str]]:
     """Anchors and titles of the page's sections."""
     own = [("results", "Results")] * bool(data.comparison) + [("search", "Search")] * bool(data.metrics)
@@ -225,16 +238,17 @@ def champion_figures(data: ReportData, network: Network) -> list[Picture]:
             "synapse. Colours saturate at the largest half percent.",
         ),
     ]
+    cells = tissue(data)
+    if cells is not None and not cells.by_type:
+        what = "What every cell expresses, gene by gene, where it is in its population. White cells are dead."
+        out.append(Picture("expression.png", figures.expression_maps(substrate, cells), "The tissue before wiring", what + one))
     for i, projection in enumerate(p for p in substrate.projections if figures.has_fields(substrate, p)):
-        several = substrate.population(projection.pre).types > 1
-        rows_are = "a row a sending type, all of the neuron in the middle" if several else "a row a place in the grid"
         out.append(
             Picture(
                 f"receptive_fields_{i + 1}.png",
                 figures.receptive_fields(substrate, network, projection),
                 f"Receptive fields, {projection.name}",
-                f"Incoming weights laid out on the sending grid; {rows_are}. The cross is the neuron's own place. "
-                "White: no synapse.",
+                figures.fields_caption(substrate, projection),
             )
         )
     return out

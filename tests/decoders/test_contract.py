@@ -1,5 +1,6 @@
 """What every decoder promises, over every composition of registered parts; a new part is covered by being registered."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from evodev.decoders import CELLS, DECODERS, SPARSITIES, WIRINGS, Decoder, Trace
+from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS, Decoder, Trace
 from evodev.network import Network, forward, matrix
 from evodev.substrate import Population, Projection, Substrate, mlp, recurrent
 from evodev.types import Genome, Genomes, Key
@@ -35,8 +36,13 @@ def _compositions(rounds: int = 3) -> list[tuple[str, str, str]]:
 
 
 COMPOSED = {f"{c}-{w}-{s}": (Decoder(CELLS[c](), WIRINGS[w](), SPARSITIES[s]()), FIELD) for c, w, s in _compositions()}
+REFINED = {
+    f"{name}-{kind}": (replace(DECODERS["spatial_gem"], refinement=(part(),)), s)
+    for name, part in REFINEMENTS.items()
+    for kind, s in {"field": FIELD, "loop": LOOP}.items()
+}
 NAMED = {f"{name}-{kind}": (d, s) for name, d in DECODERS.items() for kind, s in {"line": LINE, "loop": LOOP}.items()}
-CASES = COMPOSED | NAMED
+CASES = COMPOSED | REFINED | NAMED
 
 
 class Grown:

@@ -1,11 +1,8 @@
 """Bilinear wiring: W = X O Y^T (GEM, Barabasi et al. 2023, Nature Communications 14:2226)."""
 
-import math
 from dataclasses import dataclass
 
-import jax.numpy as jnp
-
-from evodev.decoders.base import Tissue, Wires, Wiring, biased, emit
+from evodev.decoders.base import Tissue, Wires, Wiring, biased, emit, scale_genes, scaled
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.substrate import Projection, Substrate
 from evodev.types import Genes, Key
@@ -50,9 +47,7 @@ class Bilinear(Wiring):
                 scale = (shape[0] * shape[1]) ** -0.5 * (1.0 if channel == "weight" else 0.3)
                 out[self._rules(p, channel)] = Gene(self._rules(p, channel), shape, scale=scale)
         if self.scaled:
-            for p in substrate.grown:
-                center = 0.5 * math.log(2 / substrate.shape(p)[0])
-                out[f"{p.name}/log_scale"] = Gene(f"{p.name}/log_scale", (), center=center, scale=0.3)
+            out |= {gene.name: gene for gene in scale_genes(substrate)}
         biases = [
             Gene(f"{name}/bias", (widths[name],), scale=self.bias_scale * widths[name] ** -0.5) for name in biased(substrate)
         ]
@@ -66,7 +61,5 @@ class Bilinear(Wiring):
             for channel in ("weight", *self.channels)
         }
         if self.scaled:
-            # clipped so that no genome makes a weight infinite
-            scales = {p.name: jnp.exp(jnp.clip(genes[f"{p.name}/log_scale"], -10.0, 5.0)) for p in substrate.grown}
-            values["weight"] = {name: scales[name] * w for name, w in values["weight"].items()}
+            values["weight"] = scaled(values["weight"], genes)
         return emit(values, {name: tissue.states[name] @ genes[f"{name}/bias"] for name in biased(substrate)})
