@@ -19,7 +19,7 @@ from evodev.substrate import Substrate
 from evodev.types import Array, Float, Genome, Key
 
 CACHE = Path(__file__).parent / ".cache"
-SOLVED, TESTED, VALIDATED = 500.0, 100, 64
+SOLVED, TESTED, VALIDATED = 500.0, 100, 2048
 """The most an episode can return; episodes that test a champion, and that choose it."""
 
 Returns = Float[Array, " episodes"]
@@ -125,7 +125,7 @@ class Balance:
 
         The champion is the best genome seen or the centre of the search, whichever returned more in validation.
         """
-        key_search, key_validation, key_test = jax.random.split(jax.random.key(seed), 3)
+        key_search, key_validation, key_test = jax.random.split(jax.random.fold_in(jax.random.key(2307), seed), 3)
         began = time.perf_counter()
         first, best, centre, history = jax.block_until_ready(self.search(key_search))
         seconds = time.perf_counter() - began
@@ -153,40 +153,47 @@ class Balance:
         )
 
 
-def balance_rows(results: Sequence[dict[str, Any]], size: int, most: int | None, source: str) -> list[dict[str, Any]]:
+def balance_rows(
+    results: Sequence[dict[str, Any]], size: int, *, who: str, most: int | None = None, source: str | None = None
+) -> list[dict[str, Any]]:
     """The champions' returns against the published ones, what they cost, and the genomes before any search.
 
-    ``most`` is how many numbers a genome may have.
+    Args:
+        results: of :meth:`Balance.one_seed`.
+        size: numbers in a genome.
+        who: what the rows' labels begin with.
+        most: numbers that a genome may have.
+        source: who published a return of 500; None if nobody did.
     """
     returns = np.array([r["returns"] for r in results])
     mean, lo, hi = (float(x) for x in interval(returns.mean(1), 2000))
     solved = int((returns.mean(1) >= SOLVED).sum())
     spent = [r["episodes"] for r in results if r["episodes"]]
     first = f"{min(spent):,} to {max(spent):,}" if spent else "never"
-    grown = [f"{r['cells']} cells, {r['synapses']} synapses" for r in results]
+    grown = sorted({f"{r['cells']} cells with {r['synapses']} synapses" for r in results})
     met = solved == len(results) and (most is None or size <= most)
     return [
         {
-            "label": f"CartPole-v1, {size} genome numbers: mean return", "measured": mean, "lo": lo, "hi": hi, "unit": "steps",
-            "reference": SOLVED, "source": source, "target": SOLVED, "met": met,
+            "label": f"{who}, {size} genome numbers: mean return", "measured": mean, "lo": lo, "hi": hi, "unit": "steps",
+            "reference": SOLVED if source else None, "source": source, "target": SOLVED, "met": met,
             "note": f"{TESTED} fresh episodes for each of {len(results)} seeds; worst seed {returns.mean(1).min():.1f}, worst "
             f"episode {returns.min():.0f}; met: every seed returns 500" + (f" with at most {most} numbers" if most else ""),
         },
         {
-            "label": "CartPole-v1: seeds that solve it", "measured": solved, "unit": f"of {len(results)}", "target": len(results),
-            "met": solved == len(results), "note": "; ".join(grown),
+            "label": f"{who}: seeds that solve it", "measured": solved, "unit": f"of {len(results)}", "target": len(results),
+            "met": solved == len(results), "note": "grown: " + "; ".join(grown),
         },
         {
-            "label": "CartPole-v1: outer episodes until a genome returned 500", "unit": "episodes",
+            "label": f"{who}: outer episodes until a genome returned 500", "unit": "episodes",
             "measured": float(np.median(spent)) if spent else None,
             "note": f"median; {first}; by the generation's best genome, in the episodes it was scored on",
         },
         {
-            "label": "CartPole-v1: before the search", "measured": float(np.mean([r["start"] for r in results])), "unit": "steps",
+            "label": f"{who}: before the search", "measured": float(np.mean([r["start"] for r in results])), "unit": "steps",
             "note": "mean return of the genome that a search started from",
         },
         {
-            "label": "CartPole-v1: a search takes", "measured": float(np.median([r["seconds"] for r in results])), "unit": "s",
+            "label": f"{who}: a search takes", "measured": float(np.median([r["seconds"] for r in results])), "unit": "s",
             "note": "median; one core that others used too; the first seed compiles",
         },
     ]  # fmt: skip
