@@ -1,11 +1,11 @@
 """NDNA on a transformer: some projections of a small character model wired by a genome, the others free.
 
 NDNA (Sudarshan 2026) wired matrices of GPT-2 by a genome. Here the attention outputs and both matrices of each MLP of a
-two-layer flax transformer (width 64, context 64) are wired by the preset `ndna` (or another), a quarter of their synapses, and everything
-else is free. Genome and weights are first trained together by gradient, masks straight through. Then plain masks are trained
-from fresh weights for as many steps: the trained genome's, an untrained genome's, and random ones that match the trained
-genome's in each matrix's density and in every neuron's degrees. Text: Python's own help topics (`pydoc_data.topics`, sorted by
-name); the last tenth of its characters is held out.
+two-layer flax transformer (width 64, context 64) are wired by the preset `ndna` (or another), a quarter of their synapses,
+and everything else is free. Genome and weights are first trained together by gradient, masks straight through. Then plain
+masks are trained from fresh weights for as many steps: the trained genome's, an untrained genome's, and random ones that
+match the trained genome's in each matrix's density and in every neuron's degrees. Text: Python's own help topics
+(`pydoc_data.topics`, sorted by name); the last tenth of its characters is held out.
 
     python -m benchmarks.papers.transformer [--seeds N] [--steps N] [--decoder PRESET]
 
