@@ -7,6 +7,7 @@ evolution where development has no useful gradient.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -104,14 +105,14 @@ def train_genome(
         Genome and free weights after the last step, and the loss before each step.
     """
     key_init, key_steps = jax.random.split(key)
-    genome = decoder.genome_spec(substrate).init(key=key_init) if genome is None else genome
+    initial = decoder.genome_spec(substrate).init(key=key_init) if genome is None else genome
 
     def through_growth(params: tuple[Genome, Any], progress: Scalar, *, key: Key) -> Scalar:
         key_grow, key_loss = jax.random.split(key)
         return loss(decoder.at(progress).grow(params[0], substrate, key=key_grow), params[1], key=key_loss)
 
-    (genome, free), history = descend(through_growth, (genome, free), steps=steps, key=key_steps, optimiser=optimiser)
-    return genome, free, history
+    (trained, free), history = descend(through_growth, (initial, free), steps=steps, key=key_steps, optimiser=optimiser)
+    return trained, free, history
 
 
 def fit(
@@ -143,15 +144,27 @@ def fit(
     goal = target_weights(target, substrate)
     key_train, key_grow = jax.random.split(key)
 
-    @jax.jit
-    def run(goal: dict[str, Array], genome: Genome | None, key: Key) -> tuple[Genome, Any, Steps]:
-        def loss(network: Network, free: None, *, key: Key) -> Scalar:
-            return weight_error(network, goal, substrate) ** 2
+    found, history = _fitted(goal, genome, key_train, decoder, substrate, steps, optimiser)
+    return _regrown(decoder.at(1.0), substrate, target, goal, found, history, key_grow, score)
 
-        return train_genome(decoder, substrate, loss, steps=steps, key=key, genome=genome, optimiser=optimiser)
 
-    genome, _, history = run(goal, genome, key_train)
-    return _regrown(decoder.at(1.0), substrate, target, goal, genome, jnp.sqrt(history), key_grow, score)
+@partial(jax.jit, static_argnums=(3, 4, 5, 6))
+def _fitted(
+    goal: dict[str, Array],
+    genome: Genome | None,
+    key: Key,
+    decoder: Decoder,
+    substrate: Substrate,
+    steps: int,
+    optimiser: optax.GradientTransformation | None,
+) -> tuple[Genome, Steps]:
+    """Compiled once for a decoder, whatever the weights."""
+
+    def loss(network: Network, free: None, *, key: Key) -> Scalar:
+        return weight_error(network, goal, substrate) ** 2
+
+    found, _, history = train_genome(decoder, substrate, loss, steps=steps, key=key, genome=genome, optimiser=optimiser)
+    return found, jnp.sqrt(history)
 
 
 def fit_by_evolution(

