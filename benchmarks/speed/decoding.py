@@ -143,8 +143,8 @@ def main() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     assert bool(jnp.isfinite(answers).all())
     rows: list[dict[str, Any]] = [
-        {"label": f"G-net (preset), {options.networks:,} networks: peak memory of the process", "measured": peak / GIB, "unit": "GiB",
-         "target": 24, "met": peak < 24 * GIB, "note": f"{before / GIB:.2f} GiB before"},
+        {"label": f"G-net (preset), {options.networks:,} networks: peak memory of the process", "measured": peak / GIB,
+         "unit": "GiB", "target": 24, "met": peak < 24 * GIB, "note": f"{before / GIB:.2f} GiB before"},
         {"label": "G-net (preset), networks grown and asked", "measured": options.networks / seconds, "unit": "networks/s",
          "note": f"{seconds:.0f} s for all"},
     ]  # fmt: skip
