@@ -261,6 +261,15 @@ def test_attention_is_grown_some_kernels_under_the_genome_and_the_rest_free(name
     assert np.isfinite(np.asarray(model.apply({"params": grown}, x))).all()
 
 
+@pytest.mark.parametrize("name", DECODERS)
+def test_every_preset_serves_convolutions_and_dense_kernels_side_by_side(name: str) -> None:
+    bias = jnp.ones(8)
+    tree = {"conv": {"kernel": jnp.ones((3, 3, 4, 8)), "bias": bias}, "dense": {"kernel": jnp.ones((8, 8), jnp.bfloat16)}}
+    grown, masks = jax.eval_shape(lambda: grow_like(tree, DECODERS[name], key=KEY))
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), grown) == jax.tree.map(lambda x: (x.shape, x.dtype), tree)
+    assert [m.shape for m in jax.tree.leaves(masks)] == [(), (3, 3, 4, 8), (8, 8)]
+
+
 def test_growing_is_the_decoders_own_growth(params: dict) -> None:
     s = from_params(params)
     genome = HALF.genome_spec(s).init(key=jax.random.key(3))

@@ -13,7 +13,7 @@ The first two carry the champion's kind of read-out or the Hebbian one, whose ge
 train lives of the search's task, minimise the AULC that the search minimises and are stopped at the best of their checks
 on validation lives. The winner of a family is chosen by validation alone; the test lives are those of `evodev compare`
 for the same run. As the validation family holds out images and not classes, the AULC of the best check on the *test* lives
-is shown too: no fair arm, but a bound for every rule of stopping.
+is shown too: no fair arm, but a bound for every choice among these checks.
 
 Finished arms are kept in benchmarks/comparison/.cache, so that a killed benchmark goes on where it was. Writes
 benchmarks/results/comparison/meta_gradient.json and meta_gradient.png.
@@ -145,9 +145,8 @@ class Measured:
             ]  # fmt: skip
             lucky = min(family_arms, key=lambda arm: self.tested[arm].area.mean(1).min())
             check = int(self.tested[lucky].area.mean(1).argmin())
-            note = (
-                f"no fair arm, a bound for any stopping rule: {lucky.label}, at {self.lives(check):,} lives; {self.spent(lucky)}"
-            )
+            note = f"no fair arm, a bound for any choice among these checks: {lucky.label}"
+            note += f", at {self.lives(check):,} lives; {self.spent(lucky)}"
             rows.append(
                 row(f"{family} by gradient, stopped and chosen on the test lives", self.tested[lucky].area[check], note=note)
             )

@@ -71,8 +71,9 @@ DECODERS: dict[str, Decoder] = {
     # Shuvaev et al. 2024, G-net: binary addresses, GN30, a small network a projection; departs in bits of -1/1, tanh and
     # in that the outputs' biases are grown
     "gnet": Decoder(BinaryAddress("paper"), PairwiseMLP((30, 10)), Budget()),
-    # Stanley et al. 2009, HyperNEAT with link expression; departs in a fixed topology where NEAT would grow it
-    "hyperneat": Decoder(Coordinates(), CPPN(channels=("logit",)), Budget()),
+    # Stanley et al. 2009, HyperNEAT with link expression; departs in a fixed topology where NEAT would grow it, and in weights
+    # that are scaled to the number of inputs
+    "hyperneat": Decoder(Coordinates(), CPPN(scaled=True, channels=("logit",)), Budget()),
     # Koutnik et al. 2010: the lowest coefficients of the weights' cosine transform; departs in which count as low
     "dct": Decoder(CosineBasis(), Bilinear(scaled=True), Budget()),
     # Sudarshan 2026, NDNA: soft types by depth, type compatibility, a mask trained straight through

@@ -7,12 +7,13 @@ from typing import Any, cast
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from evodev.decoders.base import Trace
 from evodev.network import Network
 from evodev.report.anatomy import draw_matrix, draw_network, drawn_synapses, line_limit, saturation
-from evodev.report.style import STYLE, WIDTH, canvas, panel
+from evodev.report.style import INK, NEGATIVE, POSITIVE, SIGNS, STYLE, WIDTH, canvas, panel
 from evodev.substrate import Projection, Substrate
 
 FRAMES = 48
@@ -22,7 +23,6 @@ SECONDS, SLOWEST, FASTEST, LAST = 6.0, 0.6, 0.08, 2.5
 """How long a film takes, the slowest and the fastest frame, and how long the grown network stands."""
 MATRICES = 3
 """Most projections whose matrices are shown."""
-COLORS = 128
 
 
 def growth(substrate: Substrate, film: Sequence[Trace]) -> bytes:
@@ -45,8 +45,7 @@ def growth(substrate: Substrate, film: Sequence[Trace]) -> bytes:
             _frame(substrate, network, f"step {step} of {len(film) - 1}", shown, lines, colors)
             for step, network in zip(steps, networks, strict=True)
         ]
-    # one palette for all, or colours would flicker
-    palette = _with_white(frames[-1].quantize(COLORS))
+    palette = _palette()
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     each = float(np.clip(SECONDS / len(frames), FASTEST, SLOWEST))
     durations = [round(1000 * s) for s in [*[each] * (len(frames) - 1), LAST]]
@@ -55,10 +54,19 @@ def growth(substrate: Substrate, film: Sequence[Trace]) -> bytes:
     return buffer.getvalue()
 
 
-def _with_white(image: Image.Image) -> Image.Image:
-    """A palette's lightest colour made white: the page must not be tinted."""
-    colors = np.array(image.getpalette()).reshape(-1, 3)
-    colors[colors.sum(1).argmax()] = 255
+def _palette() -> Image.Image:
+    """The colours that frames are made of: one palette for all, or they would flicker, and with a white that is white."""
+    signs = matplotlib.colormaps[SIGNS](np.linspace(0, 1, 121))[:, :3]
+    white = np.ones(3)
+    faded = [
+        white + share * (np.array(to_rgb(color)) - white)
+        for color, shades in ((POSITIVE, 40), (NEGATIVE, 40), (INK, 40))
+        for share in np.linspace(0, 1, shades)
+    ]
+    colors = np.round(255 * np.concatenate([signs, faded])).astype(int)
+    # pillow looks colours up in boxes of four shades: what is nearly white would stand in for white
+    colors = np.concatenate([[[255, 255, 255]], colors[colors.min(1) < 244]])
+    image = Image.new("P", (1, 1))
     image.putpalette(colors.ravel().tolist())
     return image
 
@@ -82,7 +90,7 @@ def _frame(
     figure.set_dpi(DPI)
     cells = sum(int((np.asarray(alive) > 0).sum()) for alive in network.alive.values())
     synapses = sum(int((np.asarray(network.masks[p.name]) > 0).sum()) for p in substrate.grown)
-    text = f"{step}: {cells:,} cells, {synapses:,} synapses"
+    text = f"{step}: {cells:,} {'cell' if cells == 1 else 'cells'}, {synapses:,} {'synapse' if synapses == 1 else 'synapses'}"
     figure.text(0.1 / WIDTH, 1 - 0.1 / (4.5 + low), text, fontweight="bold", fontsize=11, va="top")
     draw_network(panel(figure, 0.05, low + 0.05, WIDTH - 0.1, 4.1), substrate, network, lines)
     wide = (WIDTH - 0.25) / max(len(shown), 1)

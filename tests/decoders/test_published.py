@@ -171,6 +171,14 @@ def test_a_tiny_cppn_by_hand(threshold: float) -> None:
     np.testing.assert_allclose(wires.biases["output"], np.tanh(np.sin(0.25) + 0.25)[None], rtol=1e-5)
 
 
+def test_a_cppn_can_weigh_by_the_number_of_inputs() -> None:
+    wiring, genes = _cppn()
+    tissue, s = _tissue(input=[*PRE.tolist(), [0.3]], output=POST.tolist()), mlp((3, 1))
+    plain, scaled = (CPPN(wiring.hidden, scaled=on).connect(genes, tissue, s, key=KEY) for on in (False, True))
+    np.testing.assert_allclose(scaled.weights["input->output"], plain.weights["input->output"] * (2 / 3) ** 0.5, rtol=1e-6)
+    np.testing.assert_array_equal(scaled.logits["input->output"], plain.logits["input->output"])
+
+
 def test_links_can_be_expressed_apart() -> None:
     wiring, genes = _cppn(("logit",))
     wires = wiring.connect(genes, _tissue(input=PRE.tolist(), output=POST.tolist()), mlp((2, 1)), key=KEY)
@@ -300,7 +308,7 @@ def test_one_update_of_the_automaton_by_hand() -> None:
     state = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
     sensed = np.array([[0.2, 0.0], [2 * 0.1 + 0.4, 2 * 0.2]]) - 0.5
     expected = np.tanh(state + 10 * np.maximum(sensed, 0))
-    np.testing.assert_allclose(update(jnp.asarray(state)[..., None], genes)[..., 0], expected, rtol=1e-5)
+    np.testing.assert_allclose(update(jnp.asarray(state)[None], genes)[0], expected, rtol=1e-5)
 
 
 def test_an_automaton_with_an_idle_rule_lets_the_seed_fade() -> None:

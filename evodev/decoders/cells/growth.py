@@ -1,7 +1,7 @@
 """Growth from one cell by division and message passing: NDP (Najarro, Sudhakaran, Risi 2023, arXiv 2307.08197)."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import jax
@@ -16,7 +16,7 @@ from evodev.types import Array, Count, Float, Genes, Key, Matrix, Vector
 
 @struct.dataclass
 class Embryo:
-    """Cells in the order of their birth: slots for all that could ever be, of which the first ``count`` are taken.
+    """Cells in the order of their birth: a slot for every one that could ever be, the first ``count`` of them taken.
 
     ``births`` are the states at birth. ``graph`` is symmetric, with zeros on its diagonal.
     """
@@ -41,7 +41,7 @@ def talk(genes: Genes, embryo: Embryo) -> Embryo:
     """One message: a cell's next state is tanh(state at birth + MLP(mean state of its neighbours))."""
     heard = embryo.graph @ embryo.states / jnp.maximum(embryo.graph.sum(1, keepdims=True), 1.0)
     states = jnp.tanh(embryo.births + _mlp(genes, "message", heard) + genes["message/offset1"]) * embryo.alive[:, None]
-    return embryo.replace(states=states)
+    return replace(embryo, states=states)
 
 
 def divide(embryo: Embryo, urge: Vector, eagerness: Array) -> Embryo:
@@ -94,20 +94,20 @@ def settle(embryo: Embryo, substrate: Substrate) -> Tissue:
 
 @dataclass(frozen=True)
 class Growth(Cells):
-    """One cell with an evolved embedding; in each cycle cells exchange messages, then those that wish to, divide.
+    """One cell with an evolved embedding; in each cycle cells exchange messages, then those that have the urge divide.
 
-    The tissue has at most as many cells as the substrate has neurons; neurons that no cell came to fill are dead, and
-    synapses exist only between cells that growth has linked. Divisions are hard: the gradient flows through the states.
+    The tissue has at most as many cells as the substrate has neurons. Neurons that no cell came to fill are dead, and
+    synapses exist only between cells that growth has linked. Divisions are hard: gradients flow through the states.
 
-    Departs from NDP: (1) a fixed number of messages in place of the graph's diameter; (2) messages run over the links
-    alone, their mean added to the cell's own state, since a synapse's weight belongs to the wiring; (3) a daughter's
-    state holds a trace of what made its parent divide. Without (3) a first daughter is her mother's twin for life, as is
-    every cell with a mirror image in the graph, and twin outputs answer alike.
+    Departs from NDP: (1) a fixed number of messages in place of the graph's diameter; (2) messages run over the links alone
+    and are averaged, as a synapse's weight is the wiring's affair; (3) a cell remembers the state it was born with, and (4)
+    a daughter is born with the urge that made its parent divide. Without (3) and (4) a first daughter is her mother's twin
+    for life, as is any cell with a mirror image in the graph, and outputs that are twins answer alike.
 
     Attributes:
         embedding: numbers in a cell's state.
-        hidden: width of the hidden layer of the message and growth MLPs.
-        cycles: growth cycles; 0 for just enough to fill the substrate when every cell always divides.
+        hidden: width of the hidden layer of the message MLP and of the growth MLP.
+        cycles: growth cycles; 0 for as many as fill the substrate if every cell always divides.
         messages: messages in a cycle.
     """
 
@@ -129,8 +129,9 @@ class Growth(Cells):
         for name, outputs in (("message", self.embedding), ("growth", 1)):
             for i, (a, b) in enumerate(pairwise((self.embedding, self.hidden, outputs))):
                 out.append(Gene(f"{name}/layer{i}", (a, b), scale=a**-0.5))
-                # most cells of a random genome divide: a tissue that never grows has nothing to select
-                out.append(Gene(f"{name}/offset{i}", (b,), center=float(name == "growth" and i == 1), scale=0.5))
+                # most cells of a random genome divide: where nothing grows there is nothing to select
+                eager = float(name == "growth" and i == 1)
+                out.append(Gene(f"{name}/offset{i}", (b,), center=eager, scale=0.5))
         return spec_of(out)
 
     def _seed(self, genes: Genes, substrate: Substrate) -> Embryo:

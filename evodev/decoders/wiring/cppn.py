@@ -38,6 +38,8 @@ class CPPN(Wiring):
         distance: also read how far apart the two states are.
         threshold: size of q below which there is no synapse, where links are not expressed apart.
         largest: the weight of a synapse with q = 1.
+        scaled: weights are times sqrt(2 / inputs), so that large populations do not drown in their inputs; the paper's
+            are not.
         channels: what to express beyond the weight (see ``base.emit``), an output of the CPPN each.
     """
 
@@ -45,6 +47,7 @@ class CPPN(Wiring):
     distance: bool = False
     threshold: float = 0.3
     largest: float = 5.0
+    scaled: bool = False
     channels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -80,13 +83,12 @@ class CPPN(Wiring):
             top = self._patterns(genes, pairs)
             for name, of in values.items():
                 of[p.name] = top @ genes[f"{name}_output"] + genes[f"{name}_offset"]
+        largest = {p.name: self.largest * ((2 / substrate.shape(p)[0]) ** 0.5 if self.scaled else 1) for p in substrate.grown}
         q = {name: jnp.tanh(x) for name, x in values["weight"].items()}
-        if "logit" in values:
-            values["weight"] = {name: self.largest * x for name, x in q.items()}
-        else:
-            wish = {name: jnp.abs(x) - self.threshold for name, x in q.items()}
-            grown = {name: jnp.sign(q[name]) * jax.nn.relu(x) / (1 - self.threshold) for name, x in wish.items()}
-            values |= {"weight": {name: self.largest * x for name, x in grown.items()}, "logit": wish}
+        if "logit" not in values:
+            values["logit"] = {name: jnp.abs(x) - self.threshold for name, x in q.items()}
+            q = {name: jnp.sign(x) * jax.nn.relu(values["logit"][name]) / (1 - self.threshold) for name, x in q.items()}
+        values["weight"] = {name: largest[name] * x for name, x in q.items()}
         biases = {}
         for name in biased(substrate):
             alone = tissue.states[name] @ genes["post"][: tissue.states[name].shape[1]]
