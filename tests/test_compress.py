@@ -107,7 +107,7 @@ def test_evolution_comes_nearer() -> None:
     genome, network = _grown()
     start = genome + 0.3 * jax.random.normal(jax.random.key(1), genome.shape)
     before = weight_error(GEM.grow(start, LINE, key=jax.random.key(0)), target_weights(network, LINE), LINE)
-    strategy = Strategy("CMA_ES", population=12, sigma=0.1)
+    strategy = Strategy("SNES", population=16, sigma=0.1)
     found = fit_by_evolution(GEM, LINE, network, strategy, generations=60, key=jax.random.key(2), genome=start, chunk=5)
     assert found.history.shape == (60,)
     assert found.error == pytest.approx(float(found.history.min()), rel=1e-3)

