@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from evodev.types import Array, Float, Genome, Key
 CACHE = Path(__file__).parent / ".cache"
 SOLVED, TESTED, VALIDATED = 500.0, 100, 2048
 """The most an episode can return; episodes that test a champion, and that choose it."""
+NOISE = 0.01
+"""Relative noise on the weights of a network that is shaken."""
 
 Returns = Float[Array, " episodes"]
 
@@ -103,6 +106,15 @@ class Balance:
         def returns(genome: Genome, count: int, key: Key) -> Returns:
             return episodes(decoder.grow(genome, substrate, key=key), substrate, world, count, key=key)
 
+        def shaken(genome: Genome, key: Key) -> Returns:
+            network = decoder.grow(genome, substrate, key=key)
+            draws = {
+                name: jax.random.normal(jax.random.fold_in(key, i), w.shape)
+                for i, (name, w) in enumerate(network.weights.items())
+            }
+            weights = {name: w * (1 + NOISE * draws[name]) for name, w in network.weights.items()}
+            return episodes(replace(network, weights=weights), substrate, world, TESTED, key=key)
+
         def score(genomes: Array, *, key: Key) -> Array:
             return jax.vmap(lambda genome: returns(genome, count, key).mean())(genomes)
 
@@ -114,6 +126,9 @@ class Balance:
         self.search, self.grow = jax.jit(search), jax.jit(lambda genome: decoder.grow(genome, substrate, key=jax.random.key(0)))
         self.test = jax.jit(lambda genome, key: returns(genome, TESTED, key))
         self.validate = jax.jit(lambda genome, key: returns(genome, VALIDATED, key).mean())
+        self.shaken = jax.jit(
+            lambda genome, key: jax.lax.map(lambda k: shaken(genome, k).mean(), jax.random.split(key, 8)).mean()
+        )
         self.random = jax.jit(
             lambda key: jax.lax.map(
                 lambda k: score(jax.random.normal(k, (strategy.population, self.spec.size)), key=k), jax.random.split(key, 8)
@@ -134,6 +149,7 @@ class Balance:
         solved = np.flatnonzero(np.asarray(history) >= SOLVED)
         return {
             "returns": np.asarray(self.test(champion, key_test)).tolist(),
+            "shaken": float(self.shaken(champion, key_test)),
             "start": float(self.test(first, key_test).mean()),
             "history": np.asarray(history).tolist(),
             "episodes": int(solved[0] + 1) * self.strategy.population * self.count if len(solved) else None,
@@ -172,7 +188,7 @@ def balance_rows(
     first = f"{min(spent):,} to {max(spent):,}" if spent else "never"
     grown = sorted({f"{r['cells']} cells with {r['synapses']} synapses" for r in results})
     met = solved == len(results) and (most is None or size <= most)
-    return [
+    rows = [
         {
             "label": f"{who}, {size} genome numbers: mean return", "measured": mean, "lo": lo, "hi": hi, "unit": "steps",
             "reference": SOLVED if source else None, "source": source, "target": SOLVED, "met": met,
@@ -197,6 +213,14 @@ def balance_rows(
             "note": "median; one core that others used too; the first seed compiles",
         },
     ]  # fmt: skip
+    if all("shaken" in r for r in results):
+        values = [r["shaken"] for r in results]
+        rows.append({
+            "label": f"{who}: weights shaken by {NOISE:.0%}", "measured": float(np.mean(values)), "lo": min(values),
+            "hi": max(values), "unit": "steps", "note": f"champions in 8 x {TESTED} episodes; the range is over seeds: "
+            "the answer hangs on fine differences between twin outputs where it is low",
+        })  # fmt: skip
+    return rows
 
 
 def draw_learning(axis: Axes, results: Sequence[dict[str, Any]]) -> None:

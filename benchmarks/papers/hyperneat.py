@@ -61,7 +61,7 @@ def draw(results: dict[str, list[dict[str, Any]]]) -> None:
             weights.axvline(edge, color="#999999", linewidth=0.5)
         weights.set_xticks([1.5, 7.5, 12.5], ["input", "hidden", "output"])
         weights.set_yticks([1.5, 7.5, 12.5], ["input", "hidden", "output"])
-        weights.set_title(f"{name}: weights from row to column", loc="left", fontsize=9)
+        weights.set_title(f"{name}, weights row to column", loc="left", fontsize=8)
         draw_learning(curve, of)
     figure.savefig(result_path("papers", "hyperneat").with_suffix(".png"), dpi=150)
 

@@ -37,6 +37,8 @@ POLE, POLE_DECODER = complete(4, 4, 2), replace(DECODERS["ndp"], cells=Growth(5,
 GATE, GATE_DECODER = complete(2, 4, 1), replace(DECODERS["ndp"], cells=Growth(1, 1), wiring=EdgeMLP((1,)))
 CASES, ANSWERS = jnp.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), jnp.array([0.0, 1, 1, 0])
 POLE_NUMBERS, GATE_NUMBERS = 162, 14
+# cells that a genome of zeros grows are nearly alike: its search would live on rounding
+START = 0.5
 POLE_GENERATIONS, POLE_EPISODES, GATE_GENERATIONS = 60, 32, 200
 
 
@@ -131,17 +133,17 @@ def draw(results: Sequence[dict[str, Any]]) -> None:
 def main() -> None:
     """Run all seeds, or read those that have run, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=10, help="outer seeds of CartPole (default 10)")
+    parser.add_argument("--seeds", type=int, default=6, help="outer seeds of CartPole (default 6)")
     parser.add_argument("--xor-seeds", type=int, default=10, help="outer seeds of XOR (default 10)")
     options = parser.parse_args()
     prepare_jax()
-    balance = Balance(POLE_DECODER, POLE, STRATEGY, generations=POLE_GENERATIONS, count=POLE_EPISODES)
+    balance = Balance(POLE_DECODER, POLE, STRATEGY, generations=POLE_GENERATIONS, count=POLE_EPISODES, start=START)
     poles, gates = [], []
     for seed in range(options.xor_seeds):
         gates.append(remembered(f"ndp/xor-{GATE_GENERATIONS}-{seed}", lambda seed=seed: one_gate(seed)))
         print("xor", seed, gates[-1]["right"], gates[-1]["error"], flush=True)
     for seed in range(options.seeds):
-        name = f"ndp/cartpole-{POLE_GENERATIONS}-{POLE_EPISODES}-{seed}"
+        name = f"ndp/cartpole-{START}-{POLE_GENERATIONS}-{POLE_EPISODES}-{seed}"
         poles.append(remembered(name, lambda seed=seed: balance.one_seed(seed)))
         print("cartpole", seed, np.mean(poles[-1]["returns"]), poles[-1]["episodes"], poles[-1]["seconds"], flush=True)
     luck = remembered("ndp/random", lambda: {"returns": np.asarray(balance.random(jax.random.key(1))).ravel().tolist()})
