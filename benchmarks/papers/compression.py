@@ -379,7 +379,8 @@ def collect(seeds: int) -> list[Found]:
         for name, index in [("dense", 0), *((name, i) for name, sizes in named.items() for i in range(len(sizes)))]:
             runs = [run for seed in range(seeds) if (run := kept(world, name, index, seed))]
             out += [Found(world, name, index, runs)] if runs else []
-    return out
+    names = [*RATES]
+    return sorted(out, key=lambda f: (-f.world.side, names.index(f.name), f.factor))
 
 
 def row(label: str, values: np.ndarray, *, target: float | None = None, **rest: Any) -> dict[str, Any]:
@@ -391,7 +392,7 @@ def row(label: str, values: np.ndarray, *, target: float | None = None, **rest: 
         out |= {"lo": float(low), "hi": float(high)}
     out["met"] = None if target is None else bool(values.mean() >= target)
     note = rest.pop("note", None)
-    return out | rest | {"note": "; ".join(filter(None, [note, f"{len(values)} seeds"]))}
+    return out | rest | {"note": "; ".join(filter(None, [note, f"{len(values)} seed{'s' * (len(values) > 1)}"]))}
 
 
 PUBLISHED = {("gnet", 0): 0.94, ("gnet", 1): 0.91, ("gnet", 2): 0.795, ("gem", 1): 0.93}
@@ -517,6 +518,10 @@ def draw(everything: list[Found]) -> None:
                 axis.axhline(level, color="#777777", linewidth=1)
                 axis.text(0.02, level, "dense, trained", transform=axis.get_yaxis_transform(), va="bottom", fontsize=8)
         axis.set_xscale("log")
+        factors = [f.factor for f in everything if f.world is world and f.name != "dense"]
+        axis.set_xticks([t for t in (5, 10, 20, 50, 100, 200, 500, 1000) if min(factors) <= t <= 1.1 * max(factors)])
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.minorticks_off()
         axis.set_title(world.name, loc="left")
         axis.set_xlabel("weights and biases for each number of the genome")
         axis.spines[["top", "right"]].set_visible(False)
