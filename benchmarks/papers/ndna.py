@@ -14,6 +14,7 @@ import argparse
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from evodev.cli import prepare_jax
 from evodev.comparison import interval
 from evodev.compress import descend, train_genome
 from evodev.decoders import DECODERS, Decoder
+from evodev.decoders.sparsity import StraightThrough
 from evodev.network import Network, forward, synapses
 from evodev.substrate import Substrate, mlp
 from evodev.types import Array, Key, Scalar
@@ -96,7 +98,7 @@ def one_seed(seed: int, steps: int, train: Images, test: Images) -> dict[str, An
     """Accuracy of every arm, the genome's density and what it took."""
     began = time.perf_counter()
     substrate, optimiser = mlp(SIZES), optax.adam(RATE)
-    decoder = DECODERS["ndna"]
+    decoder = replace(DECODERS["ndna"], sparsity=StraightThrough(threshold=0.0, evolved=False, relative=False))
     key_genome, key_weights, key_train = jax.random.split(jax.random.key(seed), 3)
     start = fresh(substrate, key=key_weights)
 

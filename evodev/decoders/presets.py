@@ -76,8 +76,9 @@ DECODERS: dict[str, Decoder] = {
     "hyperneat": Decoder(Coordinates(), CPPN(scaled=True, channels=("logit",)), Budget()),
     # Koutnik et al. 2010: the lowest coefficients of the weights' cosine transform; departs in which count as low
     "dct": Decoder(CosineBasis(), Bilinear(scaled=True), Budget()),
-    # Sudarshan 2026, NDNA: soft types by depth, type compatibility, a mask trained straight through
-    "ndna": Decoder(SoftTypes(), TypeCompatibility(), StraightThrough(threshold=0.0, evolved=False, relative=False)),
+    # Sudarshan 2026, NDNA: soft types by depth, type compatibility, a mask trained straight through; departs in the budget,
+    # where it has a threshold at 0 and a wiring cost, under which a random genome grows nothing
+    "ndna": Decoder(SoftTypes(), TypeCompatibility(), Budget(slope=1.0)),
     # Najarro et al. 2022, HyperNCA: a cellular automaton on each weight matrix; departs in a seed that knows the neurons
     "hypernca": Decoder(Coordinates(), CellularAutomaton(), Budget()),
     # Najarro et al. 2023, NDP: growth from one cell, one MLP for all synapses; Threshold(0.3) is its pruning
