@@ -418,7 +418,7 @@ def grow_command(arguments: list[str]) -> int:
     """evodev grow"""
     from evodev import onnx, workflow
     from evodev.compactness import COUNTED, compactness
-    from evodev.network import synapse_counts
+    from evodev.network import disconnected, synapse_counts
     from evodev.runs import load_champion
 
     rest = list(arguments)
@@ -432,6 +432,8 @@ def grow_command(arguments: list[str]) -> int:
         (name, f"{int(count):,} of {network.masks[name].size:,} synapses") for name, count in synapse_counts(network).items()
     ]
     lines += [*compactness(organism.genome_spec, organism.substrate, network).lines(), ("counted", COUNTED)]
+    cut = disconnected(organism.substrate, network)
+    lines += [(f"{name}, cut off", f"{len(neurons)} neurons that no input reaches") for name, neurons in cut.items()]
     width = max(len(label) for label, _ in lines)
     print("\n".join(f"{label:{width}}  {text}" for label, text in lines))
     print("\n".join(str(p) for p in paths))

@@ -232,7 +232,7 @@ def _kernels(substrate: Substrate, params: Any) -> dict[str, tuple[Projection, A
 
 
 def read_params(substrate: Substrate, params: Any) -> dict[str, Matrix]:
-    """The kernels of a model as matrices (pre, post) by projection."""
+    """The kernels of a model as matrices (pre, post) by projection; a target for ``compress.fit``."""
     return {p.name: jnp.asarray(leaf).reshape(substrate.shape(p)) for p, leaf in _kernels(substrate, params).values()}
 
 

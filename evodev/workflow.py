@@ -221,8 +221,9 @@ def pictures(decoder: Decoder, genome: Genome, substrate: Substrate, network: Ne
 
 
 def as_arrays(network: Network) -> dict[str, np.ndarray]:
-    """Weights, masks, gains and biases by name, ``weights/pre->post``."""
+    """Everything of a network by name: ``weights/pre->post``, ``biases/population``, ``channels/A/pre->post``."""
     parts = {"weights": network.weights, "masks": network.masks, "gains": network.gains, "biases": network.biases}
+    parts |= {"alive": network.alive} | {f"channels/{channel}": of for channel, of in network.channels.items()}
     return {f"{part}/{name}": np.asarray(value) for part, values in parts.items() for name, value in values.items()}
 
 
@@ -263,7 +264,6 @@ EXPORTS: dict[str, Callable[[Substrate, Network], bytes]] = {
     "network.npz": as_npz,
     "network.safetensors": as_safetensors,
     "network.graphml": as_graphml,
+    **({"network.onnx": onnx.to_onnx} if onnx.INSTALLED else {}),
 }
-if onnx.INSTALLED:
-    EXPORTS["network.onnx"] = onnx.to_onnx
 """What a grown network is written as, a file each."""

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ import yaml
 
 from evodev import cli, workflow
 from evodev.baselines import BASELINES
-from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS
+from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS, Decoder
+from evodev.decoders.cells.types import CellTypes
+from evodev.decoders.sparsity import Threshold
+from evodev.decoders.wiring.direct import Direct
 from evodev.experiment import to_plain
 from evodev.learners import LEARNERS
 from evodev.presets import PRESETS
@@ -514,3 +518,13 @@ def test_an_interruption_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(cli, "list_command", interrupt)
     assert cli.main(["list"]) == 130
     assert capsys.readouterr().err == "evodev: stopped\n"
+
+
+def test_neurons_that_no_input_reaches_are_reported(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    cut = replace(finished.experiment, decoder=Decoder(CellTypes(), Direct(), Threshold(1e6, evolved=False, relative=False)))
+    run = Run.create(Path("cut"), cut)
+    run.save_champion(cut.search().start())
+    assert cli.main(["grow", "cut"]) == 0
+    said = capsys.readouterr().out
+    assert "hidden, cut off  " in said
+    assert "4 neurons that no input reaches" in said

@@ -13,6 +13,7 @@ import optax
 import pytest
 from flax import nnx
 
+from evodev.compress import target_weights
 from evodev.decoders import DECODERS, Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses, Budget
@@ -207,6 +208,7 @@ def test_reading_undoes_writing_whatever_the_rank() -> None:
     written: Any = write_params(s, network, tree)
     for name, weights in read_params(s, written).items():
         np.testing.assert_array_equal(weights, network.weights[name])
+    assert set(target_weights(read_params(s, written), s)) == {p.name for p in s.projections}
     # neuron p * types + t of the patch is position p of the window and channel t
     np.testing.assert_array_equal(written["conv"]["kernel"][2, 1, 0], network.weights["conv.in->conv.out"][5])
     np.testing.assert_array_equal(written["conv"]["bias"], network.biases["conv.out"])

@@ -48,6 +48,17 @@ def test_forward_of_a_hand_computed_net() -> None:
     np.testing.assert_allclose(outputs, [[13.5], [0.5]])
 
 
+def test_a_network_can_go_on_from_the_activity_of_its_last_input() -> None:
+    s, x = recurrent(2, 3, 1, ticks=2), jnp.array([[0.5, -0.2]])
+    network = random_network(s)
+    once = activities(s, network, x)
+    twice = activities(s, network, x, once)
+    whole = activities(replace(s, ticks=4), network, x)
+    assert not np.allclose(once["output"], twice["output"])
+    for name, activity in whole.items():
+        np.testing.assert_allclose(twice[name], activity, rtol=1e-5)
+
+
 def test_a_skip_projection_adds_to_the_drive() -> None:
     s = mlp((2, 2, 1), skip=True)
     network = _network(s, {**TWO_TWO_ONE, "input->output": [[10], [0]]})

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evodev.substrate import Population, Projection, Substrate, mlp, recurrent
+from evodev.substrate import Population, Projection, Substrate, complete, mlp, recurrent
 
 A, B, C = Population("a", (2,)), Population("b", (3,)), Population("c", (1,))
 
@@ -49,6 +49,14 @@ def test_every_neuron_has_a_place_of_its_own_inside_the_tissue(grid: tuple[int, 
     places = Population("p", grid, types).places
     assert len(np.unique(places, axis=0)) == len(places) == int(np.prod(grid)) * types
     assert (np.abs(places) < 1).all()
+
+
+def test_complete_has_every_projection_but_those_into_the_inputs() -> None:
+    s = complete(2, 3, 1, ticks=4)
+    assert {(p.pre, p.post) for p in s.projections} == {(a.name, b.name) for a in s.populations for b in s.populations[1:]}
+    assert [(p.size, p.activation) for p in s.populations] == [(2, "linear"), (3, "tanh"), (1, "tanh")]
+    assert s.synapses == 6 * 4
+    assert s.ticks == 4
 
 
 def test_mlp_is_a_chain_with_linear_ends() -> None:

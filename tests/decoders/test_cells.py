@@ -16,13 +16,14 @@ KEY = jax.random.key(0)
 
 
 @pytest.mark.parametrize("cells", [pytest.param(cls(), id=name) for name, cls in CELLS.items()])
-def test_states_are_as_wide_as_declared_and_everyone_lives(cells: Cells) -> None:
+def test_states_are_as_wide_as_declared_and_only_growth_leaves_neurons_dead(cells: Cells) -> None:
     spec = cells.genome_spec(GRID)
     tissue = cells.express(spec.unpack(spec.init(key=KEY)), GRID, key=KEY)
     widths = cells.widths(GRID)
     for p in GRID.populations:
         assert tissue.states[p.name].shape == (p.size, widths[p.name])
-        assert (tissue.alive[p.name] == 1).all()
+        assert tissue.graph or (tissue.alive[p.name] == 1).all()
+        assert (np.asarray(tissue.states[p.name])[np.asarray(tissue.alive[p.name]) == 0] == 0).all()
 
 
 def test_cell_types_are_one_hot_and_repeat_from_place_to_place() -> None:

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from evodev.decoders import DECODERS, Decoder, Wiring
+from evodev.decoders import DECODERS, Decoder, Trace, Wiring
 from evodev.decoders.base import Tissue
-from evodev.decoders.cells.growth import Embryo, Growth, divide, settle, talk
+from evodev.decoders.cells import growth
+from evodev.decoders.cells.growth import Embryo, Growth
 from evodev.decoders.sparsity import AllSynapses, Budget
 from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.decoders.wiring.direct import Direct
@@ -20,6 +21,8 @@ from evodev.types import Genes
 
 KEY = jax.random.key(0)
 POLE = complete(4, 4, 2)
+# one program each, where step by step every operation would be one
+talk, divide, settle = jax.jit(growth.talk), jax.jit(growth.divide), jax.jit(growth.settle, static_argnums=1)
 
 
 def _chain(states: list[float], slots: int) -> Embryo:
@@ -27,7 +30,7 @@ def _chain(states: list[float], slots: int) -> Embryo:
     n = len(states)
     graph = np.zeros((slots, slots), np.float32)
     graph[np.arange(n - 1), np.arange(1, n)] = graph[np.arange(1, n), np.arange(n - 1)] = 1
-    column = jnp.zeros((slots, 1)).at[:n, 0].set(jnp.array(states))
+    column = jnp.asarray(np.pad(np.array(states, np.float32), (0, slots - n))[:, None])
     return Embryo(column, column, jnp.asarray(graph), jnp.asarray(n))
 
 
@@ -36,7 +39,14 @@ def _genes(cells: Growth, **changed: float) -> Genes:
     genes = {
         name: jnp.zeros_like(x) for name, x in cells.genome_spec(POLE).unpack(jnp.zeros(cells.genome_spec(POLE).size)).items()
     }
-    return genes | {name.replace("_", "/"): jnp.full_like(genes[name.replace("_", "/")], x) for name, x in changed.items()}
+    genes |= {name.replace("_", "/"): np.full_like(genes[name.replace("_", "/")], x) for name, x in changed.items()}
+    return {name: jnp.asarray(x) for name, x in genes.items()}
+
+
+def _trace(decoder: Decoder, seed: int = 1) -> Trace:
+    """What a random genome grows where a pole is balanced."""
+    genome = decoder.genome_spec(POLE).init(key=jax.random.key(seed))
+    return jax.jit(lambda genome: decoder.trace(genome, POLE, key=KEY))(genome)
 
 
 def _living(tissue: Tissue) -> int:
@@ -97,46 +107,42 @@ def test_inputs_come_first_where_cells_are_few(count: int, inputs: int, outputs:
 
 def test_one_cell_becomes_many_until_the_substrate_is_full() -> None:
     cells = Growth(2, 3, cycles=5)
-    film = cells.stages(_genes(cells, growth_offset1=1.0), POLE, key=KEY)
+    genes = _genes(cells, growth_offset1=1.0)
+    film, finished = jax.jit(lambda g: (cells.stages(g, POLE, key=KEY), cells.express(g, POLE, key=KEY)))(genes)
     assert [_living(tissue) for tissue in film] == [1, 2, 4, 8, 10, 10]
-    finished = cells.express(_genes(cells, growth_offset1=1.0), POLE, key=KEY)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), film[-1], finished)
 
 
 def test_without_an_urge_there_is_one_cell_and_silence() -> None:
     cells = Growth(2, 3)
-    assert _living(cells.express(_genes(cells, embedding=0.3), POLE, key=KEY)) == 1
     decoder = replace(DECODERS["ndp"], cells=cells)
     spec = decoder.genome_spec(POLE)
-    genes = spec.unpack(spec.init(key=KEY)) | {f"cells/{name}": x for name, x in _genes(cells).items()}
-    network = decoder.grow(spec.pack(genes), POLE, key=KEY)
-    assert sum(mask.sum() for mask in network.masks.values()) == 0
-    assert (forward(POLE, network, jnp.ones((1, 4))) == 0).all()
+    genes = spec.unpack(spec.init(key=KEY)) | {f"cells/{name}": x for name, x in _genes(cells, embedding=0.3).items()}
+    trace = jax.jit(lambda genome: decoder.trace(genome, POLE, key=KEY))(spec.pack(genes))
+    assert _living(trace.tissue) == 1
+    assert sum(mask.sum() for mask in trace.network.masks.values()) == 0
+    assert (forward(POLE, trace.network, jnp.ones((1, 4))) == 0).all()
 
 
 def test_by_itself_growth_takes_as_many_cycles_as_fill_the_substrate() -> None:
     cells, s = Growth(2, 2), mlp((7, 19, 7))
-    film = cells.stages(_genes(cells, growth_offset1=1.0), s, key=KEY)
+    film = jax.jit(lambda genes: cells.stages(genes, s, key=KEY))(_genes(cells, growth_offset1=1.0))
     assert [_living(tissue) for tissue in film] == [1, 2, 4, 8, 16, 32, 33]
 
 
 def test_a_daughter_is_not_her_mothers_twin() -> None:
     spec = Growth().genome_spec(POLE)
-    for seed in range(5):
-        tissue = Growth(cycles=1).express(spec.unpack(spec.init(key=jax.random.key(seed))), POLE, key=KEY)
-        if _living(tissue) == 2:
-            mother, daughter = tissue.states["input"][:2]
-            assert np.abs(mother - daughter).max() > 1e-2
-            break
-    else:
-        pytest.fail("no genome of five divides")
+    grow = jax.vmap(lambda key: Growth(cycles=1).express(spec.unpack(spec.init(key=key)), POLE, key=KEY))
+    tissues = jax.jit(grow)(jax.random.split(KEY, 20))
+    both = np.asarray(tissues.alive["input"][:, 1]) > 0
+    mother, daughter = (np.asarray(tissues.states["input"][both, i]) for i in (0, 1))
+    assert both.sum() >= 10
+    assert np.median(np.abs(mother - daughter).max(1)) > 0.05
 
 
 @pytest.mark.parametrize("wiring", [EdgeMLP(), Bilinear(), Direct()], ids=lambda w: type(w).__name__)
 def test_any_wiring_keeps_to_the_links_of_growth(wiring: Wiring) -> None:
-    decoder = Decoder(Growth(), wiring, AllSynapses())
-    spec = decoder.genome_spec(POLE)
-    trace = decoder.trace(spec.init(key=jax.random.key(1)), POLE, key=KEY)
+    trace = _trace(Decoder(Growth(), wiring, AllSynapses()))
     assert set(trace.tissue.graph) == {p.name for p in POLE.projections}
     links = sum(graph.sum() for graph in trace.tissue.graph.values())
     assert 0 < links < POLE.synapses
@@ -146,8 +152,7 @@ def test_any_wiring_keeps_to_the_links_of_growth(wiring: Wiring) -> None:
 
 
 def test_a_budget_is_not_spent_where_nothing_is_linked() -> None:
-    decoder = Decoder(Growth(), EdgeMLP(), Budget(0.6))
-    trace = decoder.trace(decoder.genome_spec(POLE).init(key=jax.random.key(1)), POLE, key=KEY)
+    trace = _trace(Decoder(Growth(), EdgeMLP(), Budget(0.6)))
     assert sum(mask.sum() for mask in trace.network.masks.values()) > 0
     for name, graph in trace.tissue.graph.items():
         assert (np.asarray(trace.network.masks[name]) <= np.asarray(graph)).all()
@@ -157,7 +162,7 @@ def test_the_genes_of_division_are_trained_through_the_daughters_states() -> Non
     decoder = DECODERS["ndp"]
     spec = decoder.genome_spec(POLE)
     genome = spec.init(key=jax.random.key(1))
-    slope = jax.grad(lambda g: sum((w**2).sum() for w in decoder.grow(g, POLE, key=KEY).weights.values()))(genome)
+    slope = jax.jit(jax.grad(lambda g: sum((w**2).sum() for w in decoder.grow(g, POLE, key=KEY).weights.values())))(genome)
     assert np.isfinite(slope).all()
     assert np.abs(slope[spec.slices["cells/growth/layer1"]]).max() > 0
 
@@ -174,12 +179,12 @@ def test_genomes_are_as_small_as_published(cells: Growth, wiring: EdgeMLP, subst
 def test_the_film_shows_every_cycle() -> None:
     decoder = replace(DECODERS["ndp"], cells=Growth(2, 2, cycles=3))
     genome = decoder.genome_spec(POLE).init(key=jax.random.key(1))
-    film = decoder.film(genome, POLE, key=KEY)
+    film = jax.jit(lambda genome: decoder.film(genome, POLE, key=KEY))(genome)
     assert len(film) == 1 + 3
     synapses = [float(sum(mask.sum() for mask in trace.network.masks.values())) for trace in film]
     assert synapses == sorted(synapses)
     assert synapses[0] == 0 < synapses[-1]
-    whole = decoder.trace(genome, POLE, key=KEY)
+    whole = _trace(decoder)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), film[-1], whole)
 
 

@@ -152,7 +152,12 @@ class Growth(Cells):
         return settle(embryo, substrate)
 
     def stages(self, genes: Genes, substrate: Substrate, *, key: Key) -> list[Tissue]:
-        embryos = [self._seed(genes, substrate)]
-        for _ in range(self._count(substrate)):
-            embryos.append(self._cycle(genes, embryos[-1]))
-        return [settle(embryo, substrate) for embryo in embryos]
+        seed, count = self._seed(genes, substrate), self._count(substrate)
+
+        def cycle(embryo: Embryo, _: None) -> tuple[Embryo, Embryo]:
+            after = self._cycle(genes, embryo)
+            return after, after
+
+        _, grown = jax.lax.scan(cycle, seed, length=count)
+        film = jax.vmap(lambda e: settle(e, substrate))(jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), seed, grown))
+        return [jax.tree.map(lambda x, i=i: x[i], film) for i in range(count + 1)]
