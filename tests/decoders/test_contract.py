@@ -142,7 +142,7 @@ def test_density_stays_within_the_budget(grown: Grown) -> None:
 def test_blank_slates_are_born_whole_and_zero(grown: Grown) -> None:
     for projection in grown.substrate.projections:
         if projection.blank:
-            living = [grown.base.network.alive[end] for end in (projection.pre, projection.post)]
+            living = [np.asarray(grown.base.network.alive[end]) for end in (projection.pre, projection.post)]
             np.testing.assert_array_equal(grown.base.network.masks[projection.name], np.outer(*living))
             assert (grown.base.network.weights[projection.name] == 0).all()
 

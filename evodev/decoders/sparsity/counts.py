@@ -8,23 +8,24 @@ import numpy as np
 
 from evodev.decoders.base import Sparsity, Windows, Wires, straight_through, typical, within
 from evodev.genome import Gene, GenomeSpec, spec_of
-from evodev.ranking import cutoff, top_mask
+from evodev.ranking import top_and_cutoff
 from evodev.substrate import Substrate
 from evodev.types import Array, Genes, Key, Matrix
 
 
 def _per_neuron(logits: Matrix, fan_in: Array, windows: Windows, name: str, slope: float) -> Matrix:
     """Each column's largest entries inside its window."""
-    candidates, count = within(logits, windows, name, -jnp.inf).T, jnp.floor(fan_in)
-    mask = within(top_mask(candidates, count).T, windows, name)
-    return _trainable(mask, logits, cutoff(candidates, count), windows, name, slope) if slope else mask
+    mask, least = top_and_cutoff(within(logits, windows, name, -jnp.inf).T, jnp.floor(fan_in))
+    mask = within(mask.T, windows, name)
+    return _trainable(mask, logits, least, windows, name, slope) if slope else mask
 
 
 def _per_projection(logits: Matrix, count: Array, windows: Windows, name: str, slope: float) -> Matrix:
     """The whole projection's largest entries; only those inside the window are looked at."""
-    candidates, count = (logits[np.nonzero(windows[name])] if name in windows else logits.ravel()), jnp.floor(count)
-    least = cutoff(candidates, count)
-    mask = within((logits > least).astype(jnp.float32), windows, name)
+    inside = np.nonzero(windows[name]) if name in windows else (slice(None), slice(None))
+    candidates = logits[inside]
+    mask, least = top_and_cutoff(candidates.ravel(), jnp.floor(count))
+    mask = jnp.zeros_like(logits).at[inside].set(mask.reshape(candidates.shape))
     return _trainable(mask, logits, least, windows, name, slope) if slope else mask
 
 
