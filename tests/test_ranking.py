@@ -13,7 +13,7 @@ numbers = st.lists(st.floats(-3, 3, width=16), min_size=1, max_size=12)
 def test_the_cutoff_is_the_first_number_left_out(values: list[float], count: int) -> None:
     array = np.asarray(values, np.float32) + 0.0  # no negative zeros
     expected = -np.inf if count >= len(array) else np.sort(array)[::-1][count]
-    assert float(top_and_cutoff(jnp.asarray(array), jnp.asarray(count)))[1] == expected
+    assert float(top_and_cutoff(jnp.asarray(array), jnp.asarray(count))[1]) == expected
 
 
 @given(numbers, st.integers(0, 14))
