@@ -20,10 +20,28 @@ class Learner(ABC):
     frozen: ClassVar[bool] = False
     """Whether no grown synapse changes in life, only blank slates."""
 
+    learns: ClassVar[bool] = True
+    """Whether answers get better in life with whatever network has been grown; false for one that changes no synapse at all,
+    and so learns nothing, or only what the activity of an evolved network can."""
+
     @property
     def asks(self) -> tuple[str, ...]:
         """Channels (``Network.channels``) that the wiring is to express for this learner."""
         return ()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the task has to give beyond inputs and targets (``reward``)."""
+        return ()
+
+    @property
+    def rhythm(self) -> int:
+        """Steps between the rarest of its changes: a shorter life would never see one."""
+        return 1
+
+    def senses(self, inputs: int, outputs: int) -> int:
+        """Input neurons that the substrate must have for a task with so many inputs and outputs."""
+        return inputs
 
     @abstractmethod
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
@@ -46,7 +64,10 @@ class Learner(ABC):
         """Outputs for a batch: log-odds of classes, or values."""
 
     def operations(self, network: Network, substrate: Substrate) -> Scalar:
-        """Synaptic operations to learn from one sample: a synapse used or changed counts once."""
+        """Synaptic operations to learn from one sample: a synapse used or changed counts once.
+
+        What exceeds the network's synapses, each used once to answer, is the cost of the update.
+        """
         return synapses(network)
 
     def memory(self, substrate: Substrate) -> int:
