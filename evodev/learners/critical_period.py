@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from evodev.genome import Gene, GenomeSpec, branch
 from evodev.learners.base import Learner
 from evodev.learners.gradient import Gradient
-from evodev.learners.rewiring import exchange, vacant
+from evodev.learners.rewiring import exchange, reach
 from evodev.network import Network, activities, synapses
 from evodev.substrate import Substrate
 from evodev.types import Array, Genes, Inputs, Key, Outputs, Scalar, Targets
@@ -126,7 +126,7 @@ class CriticalPeriod(Learner):
             owed = jnp.where(share > 0, state.due[name] + share * masks[name].sum(), 0.0)
             promise, old = jnp.abs(together[name]), masks[name] * (1.0 - state.young[name]) > 0
             use = jnp.abs(weights[name]) * promise
-            pruned, born = exchange(use, promise, old, vacant(masks[name]), jnp.floor(owed))
+            pruned, born = exchange(use, promise, old, reach(masks[name]) & (masks[name] == 0), jnp.floor(owed))
             due[name] = owed - jnp.floor(owed)
             masks[name] = masks[name] - pruned + born
             weights[name] = weights[name] * (1.0 - pruned)

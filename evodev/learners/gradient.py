@@ -14,7 +14,7 @@ from evodev.learners.plasticity import CHANNEL, gate_genes, gates
 from evodev.learners.replay import draw, empty, store
 from evodev.network import Forward, Network, forward, synapses
 from evodev.substrate import Substrate
-from evodev.types import Genes, Inputs, Key, Outputs, Scalar, Targets
+from evodev.types import Array, Genes, Inputs, Key, Outputs, Scalar, Targets
 
 OPTIMISERS = {
     "sgd": lambda: optax.identity(),
@@ -168,6 +168,9 @@ class Gradient(Learner):
 
     def _run(self, network: Network, inputs: Inputs, substrate: Substrate) -> Outputs:
         return forward(substrate, network, inputs) if self.forward is None else self.forward(network, inputs)
+
+    def activity(self, genes: Genes, state: GradientState, inputs: Inputs, substrate: Substrate) -> dict[str, Array] | None:
+        return super().activity(genes, state, inputs, substrate) if self.forward is None else None
 
     def operations(self, network: Network, substrate: Substrate) -> Scalar:
         # forward, errors backward, and the update itself, for the sample and for each that is replayed

@@ -6,11 +6,11 @@ from evodev.ranking import top_exactly
 from evodev.types import Array, Matrix, Scalar
 
 
-def vacant(mask: Matrix) -> Array:
-    """Where a synapse can grow, booleans: between two neurons that have one in the projection, an axon or dendrite to sprout
-    from.
+def reach(mask: Matrix) -> Array:
+    """Where a synapse can be at all, booleans: between two neurons that have one in the projection, an axon or dendrite to
+    sprout from.
     """
-    return (mask.sum(1) > 0)[:, None] & (mask.sum(0) > 0)[None, :] & (mask == 0)
+    return (mask.sum(1) > 0)[:, None] & (mask.sum(0) > 0)[None, :]
 
 
 def exchange(worth: Matrix, promise: Matrix, old: Array, room: Array, count: Scalar) -> tuple[Matrix, Matrix]:
