@@ -111,6 +111,13 @@ def _check_arm(name: str, arm: dict[str, Any], samples: list[int]) -> None:
             _check_interval(reached)
             assert 0 <= reached["censored"] <= 1
             assert 0 <= reached["value"] <= samples[-1]
+        assert scores["operations_to"].keys() == scores["samples_to"].keys()
+    if "energy" in scores:
+        for spent in scores["energy"].values():
+            _check_interval(spent)
+        assert 0 <= scores["energy"]["active"]["value"] <= 1
+        assert 0 < scores["energy"]["traffic"]["value"] <= scores["energy"]["dense"]["value"]
+    assert ("energy" in scores) == ("loss" in arm["curves"])
 
 
 def test_evolved_arms_say_how_compact_they_are(experiment: Experiment, result: dict[str, Any]) -> None:
