@@ -69,7 +69,9 @@ class Neuromodulated(Learner):
             taught = p.post == substrate.output.name
             alone = taught and self.factor == "error"
             genes += [Gene(f"{p.name}/log_rate", (), self.log_rate, 0.5), Gene(f"{p.name}/decay", (), -2.0)]
-            genes += [Gene(f"{p.name}/A", (), 0.0 if alone else 1.0 if taught else 0.1, 0.1)]
+            # what a factor that is the same for all neurons makes grow, nothing holds back but the limit
+            weak = 0.1 if self.factor == "error" else 0.01
+            genes += [Gene(f"{p.name}/A", (), 0.0 if alone else 1.0 if taught else weak, 0.1)]
             genes += [Gene(f"{p.name}/B", (), 1.0 if alone else 0.0, 0.1)]
         if self.factor == "own":
             genes += [Gene(f"modulator/{p.name}", (p.size,), scale=p.size**-0.5) for p in _hidden(substrate)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from evodev.evaluation import sample_lives
-from evodev.learners import LEARNERS, Learner
+from evodev.learners import LEARNERS, Gradient, Learner, Neuromodulated, Structural
 from evodev.lifetime import LifetimeLog, live, probe_steps
 from evodev.network import Network
 from evodev.substrate import Substrate
@@ -22,9 +22,17 @@ BLIND = 2
 """The input neuron that has no synapse."""
 
 
-@pytest.fixture(scope="module", params=LEARNERS)
+EVERY: dict[str, Learner] = {name: cls() for name, cls in LEARNERS.items()} | {
+    "gradient with every option": Gradient(plastic="projection", momentum=0.5, replay=1, accumulate=2),
+    "neuromodulated by itself": Neuromodulated("own"),
+    "structural by gradient": Structural(Gradient("momentum"), "gradient", period=3, end=20),
+}
+"""Each learner as it is by default, and some as different from that as can be."""
+
+
+@pytest.fixture(scope="module", params=EVERY)
 def learner(request: pytest.FixtureRequest) -> Learner:
-    return LEARNERS[request.param]()
+    return EVERY[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +101,9 @@ def test_absent_synapses_stay_absent_and_every_gene_matters(learner: Learner, ne
     unseen = answers(jnp.zeros(spec.size), inputs.at[..., BLIND].add(3.0), probes.at[..., BLIND].add(-5.0))
     np.testing.assert_allclose(unseen, base, rtol=1e-4, atol=1e-5)
     for name, where in spec.slices.items():
-        changed = answers(jnp.zeros(spec.size).at[where].set(1.0), inputs, probes)
-        assert not np.allclose(changed, base, rtol=1e-5, atol=1e-6), f"{name} changes nothing"
+        # a gate that is open already is only felt when it closes
+        changed = [answers(jnp.zeros(spec.size).at[where].set(units), inputs, probes) for units in (1.0, -2.0)]
+        assert any(not np.allclose(c, base, rtol=1e-5, atol=1e-6) for c in changed), f"{name} changes nothing"
 
 
 def test_its_ledger_counts_synapses(learner: Learner, network: Network, substrate: Substrate) -> None:

@@ -102,11 +102,10 @@ def test_the_network_can_modulate_itself(network: Network) -> None:
 
 @pytest.mark.parametrize("factor", ["error", "own"])
 def test_the_class_is_learned_by_either_factor(factor) -> None:
-    learner, classes = Neuromodulated(factor), jnp.array([0, 1, 0])
+    learner, classes = Neuromodulated(factor, log_rate=-3.0), jnp.array([0, 1, 0])
     genes = learner.genome_spec(NET).unpack(jnp.zeros(learner.genome_spec(NET).size))
-    state = learner.init(genes, random_network(NET, seed=1), NET, key=KEY)
-    for _ in range(30):
-        state = learner.step(genes, state, X, classes, NET, key=KEY)
+    state = learner.init(genes, random_network(NET, seed=2), NET, key=KEY)
+    state = jax.lax.fori_loop(0, 300, lambda _, s: learner.step(genes, s, X, classes, NET, key=KEY), state)
     np.testing.assert_array_equal(learner.predict(genes, state, X, NET).argmax(1), classes)
 
 

@@ -98,6 +98,20 @@ def test_it_is_the_same_in_company() -> None:
     np.testing.assert_array_equal(jax.vmap(mask)(genomes), jnp.stack([mask(g) for g in genomes]))
 
 
+def test_a_step_without_an_exchange_costs_nothing_more_in_company() -> None:
+    learner = Structural(SQUARED, "gradient", period=2)
+    spec = learner.genome_spec(NET)
+
+    def life(genome: jax.Array) -> jax.Array:
+        genes = spec.unpack(genome)
+        state = learner.init(genes, _network(WEIGHTS), NET, key=KEY)
+        step = lambda s, key: (learner.step(genes, s, X, jnp.ones((1, 3)), NET, key=key), None)  # noqa: E731
+        return jax.lax.scan(step, state, jax.random.split(KEY, 3))[0].network.masks[NAME]
+
+    # batched by a predicate of its own a branch would have become a select of both sides
+    assert "cond[" in str(jax.make_jaxpr(jax.vmap(life))(jnp.zeros((2, spec.size))))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
