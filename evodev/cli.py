@@ -263,7 +263,7 @@ def experiment_from(arguments: list[str]) -> tuple[str, Any, SearchOptions]:
         for field in dataclasses.fields(parsed.experiment)
     }
     if task != experiment.task:
-        parts["substrate"] = fitted(parts["substrate"], task)
+        parts["substrate"] = fitted(parts["substrate"], task, parts["learner"])
     experiment = dataclasses.replace(experiment, **parts)
     if options.generations is not None:
         experiment = dataclasses.replace(

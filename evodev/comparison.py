@@ -14,7 +14,7 @@ from evodev.baselines.base import Report
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.compactness import compactness
 from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_lives
-from evodev.fitness import aulc, jumpstart, slope_aligned, steps_to
+from evodev.fitness import aulc, jumpstart, operations_to, slope_aligned, steps_to
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
 from evodev.tasks import SPLITS, Life, Split
@@ -100,7 +100,7 @@ def live_arm(arm: Arm, setting: Setting, lives: Life, *, key: Key) -> LifetimeLo
         arm.develop, jax.tree.map(lambda x: jnp.asarray(x)[None], arm.subject), arm.learner, arm.substrate,
         setting.task, lives, probe_steps(setting.task.steps, setting.schedule.probes),
         key=key, stochastic=arm.stochastic, chunk=choose_chunk(like, setting.task, subjects=1, lives=count),
-        devices=device_count(count),
+        devices=device_count(count), ledger=True,
     )  # fmt: skip
     return jax.tree.map(lambda x: np.asarray(x)[0], log)
 
@@ -130,6 +130,11 @@ def measure(arm: Arm, log: LifetimeLog, setting: Setting, config: Comparison) ->
 
     curves: dict[str, Any] = {}
     scores: dict[str, Any] = {"synops_per_sample": float(np.mean(np.asarray(log.operations)))}
+    if log.energy is not None:
+        spent = {name: getattr(log.energy, name) for name in ("active", "traffic", "updates", "dense")}
+        # curves are told by where the life ends
+        ends = {name: np.asarray(values).reshape(len(loss), -1)[:, -1] for name, values in spent.items()}
+        scores["energy"] = {name: scalar(np.nan_to_num(values), config.bootstrap) for name, values in ends.items()}
     if arm.has_loss:
         curves["loss"] = summary(loss)
         scores["aulc"] = scalar(aulc(cast(Any, loss), schedule), config.bootstrap)
@@ -138,13 +143,15 @@ def measure(arm: Arm, log: LifetimeLog, setting: Setting, config: Comparison) ->
         scores["asymptote"] = scalar(loss[:, -1], config.bootstrap)
     if setting.task.problem == "classification":
         curves["accuracy"] = summary(score)
-        scores["samples_to"] = {}
+        scores["samples_to"], scores["operations_to"] = {}, {}
         for threshold in config.thresholds:
             steps, censored = steps_to(cast(Any, jnp.asarray(score)), schedule, threshold)
             scores["samples_to"][str(threshold)] = {
                 **scalar(steps, config.bootstrap),
                 "censored": float(np.mean(np.asarray(censored))),
             }
+            spent = scalar(operations_to(log, schedule, threshold)[0], config.bootstrap)
+            scores["operations_to"][str(threshold)] = spent | {"censored": float(np.mean(np.asarray(censored)))}
     synapses = float(np.mean(np.asarray(log.synapses)))
     return {
         "role": arm.role,

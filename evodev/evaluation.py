@@ -68,6 +68,7 @@ def evaluate(
     stochastic: bool,
     chunk: Chunk,
     devices: int = 1,
+    ledger: bool = False,
 ) -> LifetimeLog:
     """Every subject lives every life; logs have leading axes (subjects, lives).
 
@@ -86,6 +87,7 @@ def evaluate(
         stochastic: grow a network for each life rather than for each subject.
         chunk: what is evaluated together on one device.
         devices: local devices to divide the subjects (or the lives of a single one) among.
+        ledger: also measure what answering costs (``LifetimeLog.energy``).
     """
     count = jax.tree.leaves(subjects)[0].shape[0]
     life_count = lives.inputs.shape[0]
@@ -97,7 +99,7 @@ def evaluate(
             grown = develop(subject, key=jax.random.fold_in(jax.random.fold_in(key_grow, index), life_index))
         network, genes = grown
         own_key = jax.random.fold_in(jax.random.fold_in(key_live, index), life_index)
-        return live(learner, genes, network, substrate, task, life, schedule, key=own_key)
+        return live(learner, genes, network, substrate, task, life, schedule, key=own_key, ledger=ledger)
 
     def all_lives(numbered_subjects: tuple[Any, Any], numbered_lives: tuple[Life, Any]) -> LifetimeLog:
         def one_subject(numbered: tuple[Any, Any]) -> LifetimeLog:
@@ -131,7 +133,7 @@ def evaluate(
 
 live_subjects = jax.jit(
     evaluate,
-    static_argnames=("develop", "learner", "substrate", "task", "schedule", "stochastic", "chunk", "devices"),
+    static_argnames=("develop", "learner", "substrate", "task", "schedule", "stochastic", "chunk", "devices", "ledger"),
 )
 """A compiled :func:`evaluate`; arms of equal parts share one program."""
 
@@ -146,6 +148,7 @@ def evaluate_organism(
     key: Key,
     chunk: Chunk,
     devices: int = 1,
+    ledger: bool = False,
 ) -> LifetimeLog:
     """:func:`evaluate` for genomes of an organism."""
     return evaluate(
@@ -160,6 +163,7 @@ def evaluate_organism(
         stochastic=organism.decoder.stochastic,
         chunk=chunk,
         devices=devices,
+        ledger=ledger,
     )
 
 

@@ -57,13 +57,27 @@ class Experiment:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        ends = {"input": (self.substrate.input, self.task.inputs), "output": (self.substrate.output, self.task.outputs)}
+        sensed = self.learner.senses(self.task.inputs, self.task.outputs)
+        ends = {"input": (self.substrate.input, sensed), "output": (self.substrate.output, self.task.outputs)}
         for end, (population, needed) in ends.items():
             if population.size != needed:
+                own = self.task.inputs if end == "input" else needed
+                extra = f" and the learner shows it the last target on {needed - own} more" if needed != own else ""
                 raise ValueError(
                     f"substrate: the {end} population {population.name!r} has {population.size} neurons, "
-                    f"the task has {needed} {end}s; change its grid or the task"
+                    f"the task has {own} {end}s{extra}; change its grid or the task"
                 )
+        lacking = [need for need in self.learner.needs if need not in getattr(self.task, "offers", ())]
+        if lacking:
+            raise ValueError(
+                f"learner: {type(self.learner).__name__} needs {', '.join(lacking)}, which {type(self.task).__name__} does not "
+                "offer; choose a task that does, or a learner that learns from targets"
+            )
+        if self.learner.rhythm > self.task.steps:
+            raise ValueError(
+                f"learner: {type(self.learner).__name__} changes something only every {self.learner.rhythm} steps (period, "
+                f"accumulate), and a life has {self.task.steps}; make that shorter or the life longer"
+            )
         loss = getattr(self.learner, "loss", None)
         wanted = "cross_entropy" if self.task.problem == "classification" else "squared_error"
         if loss is not None and loss != wanted:
@@ -72,7 +86,7 @@ class Experiment:
         if not set(asked) <= set(told):
             raise ValueError(
                 f"learner: asks for the channels {', '.join(asked)}, of which the wiring expresses {', '.join(told) or 'none'}; "
-                f"set decoder.wiring.channels to {' '.join(dict.fromkeys((*told, *asked)))} or the learner's source to projection"
+                f"set decoder.wiring.channels to {' '.join(dict.fromkeys((*told, *asked)))} or have the learner ask for none"
             )
         self.organism.genome_spec  # noqa: B018 - raises if decoder or learner cannot serve the substrate
 
@@ -88,11 +102,12 @@ class Experiment:
         )
 
 
-def fitted(substrate: Substrate, task: Task) -> Substrate:
-    """The substrate with its first and last population of the size that the task needs."""
+def fitted(substrate: Substrate, task: Task, learner: Learner | None = None) -> Substrate:
+    """The substrate with its first and last population of the size that the task and the learner need."""
     first, *middle, last = substrate.populations
-    if first.size != task.inputs:
-        first = dataclasses.replace(first, grid=task.grid, types=1)
+    sensed = task.inputs if learner is None else learner.senses(task.inputs, task.outputs)
+    if first.size != sensed:
+        first = dataclasses.replace(first, grid=task.grid if sensed == task.inputs else (sensed,), types=1)
     if last.size != task.outputs:
         last = dataclasses.replace(last, grid=(task.outputs,), types=1)
     return dataclasses.replace(substrate, populations=(first, *middle, last))

@@ -8,10 +8,25 @@ import numpy as np
 from flax import struct
 
 from evodev.learners import Learner
-from evodev.network import Network, synapses
+from evodev.network import Network, active_share, activities, synapses, traffic
 from evodev.substrate import Substrate
 from evodev.tasks import Life, Task
 from evodev.types import Array, Curve, Flag, Genes, Key, Scalar
+
+
+@struct.dataclass
+class Energy:
+    """What answering and learning cost; curves have one entry a probe, means over the probe set.
+
+    ``active`` is the share of neurons between inputs and outputs that are active, ``traffic`` the synaptic operations that
+    answering one sample needs: active neurons times their synapses, and the learner's memory whole. ``updates`` are the
+    operations of learning from one sample beyond answering it, ``dense`` the multiply-adds of an answer by whole matrices.
+    """
+
+    active: Curve
+    traffic: Curve
+    updates: Scalar
+    dense: Scalar
 
 
 @struct.dataclass
@@ -19,7 +34,8 @@ class LifetimeLog:
     """What is written down of a life; curves have one entry a probe, the first at birth.
 
     ``operations`` are synaptic operations to learn from one sample, ``synapses`` those of the network at birth and of the
-    learner's memory, ``failed`` is set if any probe was not finite.
+    learner's memory, ``failed`` is set if any probe was not finite. ``energy`` is there if it was asked for and the learner
+    tells; ``batch`` are the samples of a step.
     """
 
     loss: Curve
@@ -27,6 +43,8 @@ class LifetimeLog:
     operations: Scalar
     synapses: Scalar
     failed: Flag
+    energy: Energy | None = None
+    batch: int = struct.field(pytree_node=False, default=1)
 
 
 def probe_steps(steps: int, probes: int = 8) -> tuple[int, ...]:
@@ -50,6 +68,7 @@ def live(
     schedule: tuple[int, ...],
     *,
     key: Key,
+    ledger: bool = False,
 ) -> LifetimeLog:
     """Let one network learn through one life.
 
@@ -61,32 +80,50 @@ def live(
         life: the stream and the probe set.
         schedule: :func:`probe_steps` of the task's steps.
         key: for learners that draw at random.
+        ledger: also measure, at each probe, what answering costs.
     """
     steps, batch = life.inputs.shape[:2]
     everything = jnp.concatenate([life.inputs.reshape(steps * batch, -1), life.probe_inputs.reshape(len(life.probe_inputs), -1)])
     seen = learner.perceive(network, everything, substrate)
     stream, probe_inputs = seen[: steps * batch].reshape(steps, batch, -1), seen[steps * batch :]
 
+    def spent(state: Any) -> list[Scalar]:
+        raw = life.probe_inputs.reshape(len(life.probe_inputs), -1)
+        active = learner.activity(genes, state, raw, substrate)
+        if active is None and learner.frozen and not substrate.modular:
+            active = activities(substrate, network, raw)
+        own = getattr(state, "network", network)
+        return [] if active is None else [active_share(substrate, own, active), traffic(substrate, own, active)]
+
     def probe(state: Any) -> Array:
         outputs = learner.predict(genes, state, probe_inputs, substrate)
-        return jnp.stack([task.loss(outputs, life.probe_targets), task.score(outputs, life.probe_targets)])
+        measures = [task.loss(outputs, life.probe_targets), task.score(outputs, life.probe_targets)]
+        return jnp.stack(measures + (spent(state) if ledger else []))
 
     def step(state: Any, now: tuple[Array, Array, Array, Array]) -> tuple[Any, Array]:
         inputs, targets, step_key, is_probed = now
         state = learner.step(genes, state, inputs, targets, substrate, key=step_key)
         # the schedule is the same for every life, so that under vmap this stays a branch: no probe, no cost
-        return state, jax.lax.cond(is_probed, probe, lambda _: jnp.zeros(2), state)
+        return state, jax.lax.cond(is_probed, probe, lambda _: jnp.zeros(birth.shape), state)
 
     key_init, key_steps = jax.random.split(key)
     state = learner.init(genes, network, substrate, key=key_init)
+    birth = probe(state)
     is_probed = np.isin(np.arange(1, steps + 1), schedule)
     moments = (stream, life.targets, jax.random.split(key_steps, steps), jnp.asarray(is_probed))
     _, measured = jax.lax.scan(step, state, moments)
-    curves = jnp.concatenate([probe(state)[None], measured[np.flatnonzero(is_probed)]])
+    curves = jnp.concatenate([birth[None], measured[np.flatnonzero(is_probed)]])
+    operations, held = learner.operations(network, substrate), learner.memory(substrate)
+    energy = None
+    if curves.shape[1] > 2:
+        dense = jnp.asarray(float(substrate.ticks * substrate.synapses + held))
+        energy = Energy(curves[:, 2], curves[:, 3] + held, jnp.maximum(operations - synapses(network), 0.0), dense)
     return LifetimeLog(
         loss=curves[:, 0],
         score=curves[:, 1],
-        operations=learner.operations(network, substrate),
-        synapses=synapses(network) + learner.memory(substrate),
-        failed=~jnp.isfinite(curves).all(),
+        operations=operations,
+        synapses=synapses(network) + held,
+        failed=~jnp.isfinite(curves[:, :2]).all(),
+        energy=energy,
+        batch=batch,
     )

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from evodev.ranking import top_mask
 from evodev.substrate import Population, Projection, Substrate
 from evodev.types import Array, Float, Inputs, Matrix, Outputs, Scalar, Vector
 
@@ -138,8 +139,12 @@ def _unit(x: Array) -> Array:
 
 
 def respond(population: Population, drive: Float[Array, "batch n"], bias: Vector, alive: Vector) -> Float[Array, "batch n"]:
-    """Activity of a population: bias, activation, normalisation, and silence of the dead."""
+    """Activity of a population: bias, activation, winners, normalisation, and silence of the dead."""
     activity = _ACTIVATE[population.activation](drive + bias) * alive
+    if population.winners < 1:
+        # neurons that tie for the last place are silent too, so that there are never more winners
+        count = jnp.full(activity.shape[:-1], max(1, round(population.winners * population.size)))
+        activity = activity * top_mask(jnp.abs(activity), count)
     match population.normalisation:
         case "standard":
             activity = _standard(activity) * alive
@@ -183,6 +188,22 @@ def activities(
                 drive = drive + transmit(source[projection.pre], network.weights[projection.name])
             state[population.name] = respond(population, drive, network.biases[population.name], network.alive[population.name])
     return state
+
+
+def active_share(substrate: Substrate, network: Network, activity: dict[str, Float[Array, "batch n"]]) -> Scalar:
+    """Share of the living neurons between inputs and outputs that are active (not exactly silent), mean over a batch."""
+    hidden = [p.name for p in substrate.populations[1:-1]]
+    active = sum(((activity[name] != 0) * network.alive[name]).sum(-1).mean() for name in hidden)
+    return active / jnp.maximum(sum(network.alive[name].sum() for name in hidden), 1.0)
+
+
+def traffic(substrate: Substrate, network: Network, activity: dict[str, Float[Array, "batch n"]]) -> Scalar:
+    """Synaptic operations that an answer needs, mean over a batch: each active neuron times its synapses, at each tick.
+
+    In a recurrent network the activity given, that of the last tick, stands for all ticks.
+    """
+    sent = [((activity[p.pre] != 0) @ network.masks[p.name].sum(1)).mean() for p in substrate.projections]
+    return substrate.ticks * jnp.stack(sent).sum()
 
 
 def correlations(pre: Float[Array, "batch pre"], post: Float[Array, "batch post"]) -> Matrix:

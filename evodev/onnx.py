@@ -108,8 +108,8 @@ def to_onnx(substrate: Substrate, network: Network) -> bytes:
     by side in the order of their projections.
 
     Raises:
-        ValueError: if the package ``onnx`` is not installed, for a modular substrate, for an activation or normalisation
-            that has no ONNX form here.
+        ValueError: if the package ``onnx`` is not installed, for a modular substrate, or for an activation,
+            normalisation or choice of winners that has no ONNX form here.
     """
     if not INSTALLED:
         raise ValueError(f"onnx: {MISSING}")
@@ -117,6 +117,8 @@ def to_onnx(substrate: Substrate, network: Network) -> bytes:
         raise ValueError("onnx: a modular substrate has no forward pass of its own; export the model that it is part of")
     from onnx import TensorProto, checker, helper, numpy_helper
 
+    if any(p.winners < 1 for p in substrate.populations):
+        raise ValueError("onnx: a population of which only some may be active (winners) cannot be exported; set winners to 1")
     g = _Graph()
     state = {substrate.input.name: "inputs"}
     for _ in range(substrate.ticks):

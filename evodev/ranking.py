@@ -1,4 +1,4 @@
-"""The largest of many numbers, exactly, without a sort."""
+"""The largest of many numbers, exactly, without a sort; and the gradient of a choice."""
 
 import jax
 import jax.numpy as jnp
@@ -54,3 +54,10 @@ def top_exactly(values: Float[Array, "*shape n"], count: Array) -> Float[Array, 
     ties = code == least[..., None]
     left = count[..., None] - above.sum(-1, keepdims=True)
     return (above | (ties & (jnp.cumsum(ties, -1) <= left))).astype(jnp.float32)
+
+
+def straight_through(mask: Float[Array, "*shape"], excess: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """The mask itself, with the gradient of ``sigmoid(excess)`` where it is one or could be (Bengio et al. 2013)."""
+    # beyond this a sigmoid has no gradient in float32, and none of its parts may overflow
+    soft = jax.nn.sigmoid(jnp.clip(excess, -80.0, 80.0))
+    return mask + (soft - jax.lax.stop_gradient(soft))

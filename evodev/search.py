@@ -261,6 +261,7 @@ class Search:
             key=key_run,
             chunk=self.chunk,
             devices=self.devices,
+            ledger=self.fitness.needs_ledger,
         )
         density = log.synapses.mean(1) / self.organism.substrate.synapses
         return self.fitness(log, self.probe_steps), log.failed, density

@@ -32,9 +32,12 @@ class Population:
         normalisation: ``none``; ``standard`` (zero mean, unit variance over the population); ``unit`` (unit length);
             ``types`` (divisive: each position by .2 plus the root mean square of its types).
         at: coordinates of the positions, in the grid's order, where they are not those of a grid.
+        winners: share of the neurons that may be active at once, those of the largest magnitude after activation; the
+            others are silent (k winners take all). Before normalisation; 1 silences nobody.
 
     Raises:
-        ValueError: for an empty grid, an unknown activation or normalisation, or coordinates that are not as many.
+        ValueError: for an empty grid, an unknown activation or normalisation, coordinates that are not as many, or a share
+            outside (0, 1].
     """
 
     name: str
@@ -43,6 +46,7 @@ class Population:
     activation: str = "relu"
     normalisation: str = "none"
     at: tuple[tuple[float, ...], ...] | None = None
+    winners: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.grid or min(self.grid) < 1 or self.types < 1:
@@ -52,6 +56,8 @@ class Population:
         if self.normalisation not in NORMALISATIONS:
             known = ", ".join(NORMALISATIONS)
             raise ValueError(f"substrate: {self.name}.normalisation is {self.normalisation!r}; one of {known}")
+        if not 0 < self.winners <= 1:
+            raise ValueError(f"substrate: {self.name}.winners must be a share in (0, 1], given {self.winners}")
         if self.at is not None and (len(self.at) != math.prod(self.grid) or len({len(place) for place in self.at}) != 1):
             raise ValueError(
                 f"substrate: {self.name}.at needs {math.prod(self.grid)} coordinates of one dimension, one a grid position; "

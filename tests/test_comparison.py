@@ -111,6 +111,12 @@ def _check_arm(name: str, arm: dict[str, Any], samples: list[int]) -> None:
             _check_interval(reached)
             assert 0 <= reached["censored"] <= 1
             assert 0 <= reached["value"] <= samples[-1]
+        assert scores["operations_to"].keys() == scores["samples_to"].keys()
+    if "energy" in scores:
+        for spent in scores["energy"].values():
+            _check_interval(spent)
+        assert 0 <= scores["energy"]["active"]["value"] <= 1
+        assert 0 < scores["energy"]["traffic"]["value"] <= scores["energy"]["dense"]["value"]
 
 
 def test_evolved_arms_say_how_compact_they_are(experiment: Experiment, result: dict[str, Any]) -> None:
@@ -159,6 +165,11 @@ def test_sparse_arms_have_the_champions_synapses_and_dense_ones_all(result: dict
             assert arm["synapses"] == champion
         if arm["role"] == "reference":
             assert arm["synapses"] == 0
+
+
+def test_every_arm_that_lives_as_a_network_says_what_answering_costs(result: dict[str, Any]) -> None:
+    assert all("energy" in arm["scores"] for arm in result["arms"].values() if "loss" in arm["curves"])
+    assert result["arms"][CHAMPION]["scores"]["energy"]["updates"]["value"] > 0
 
 
 def test_only_tuned_baselines_spent_lives(result: dict[str, Any]) -> None:

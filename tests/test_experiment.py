@@ -19,7 +19,7 @@ from evodev.presets import PRESETS
 from evodev.search import STRATEGIES, Schedule, Strategy
 from evodev.substrate import mlp
 from evodev.tasks import FewShotDigits, Sine
-from tests.tiny import digits_experiment
+from tests.tiny import CHAIN, digits_experiment, home
 
 positive = st.floats(0.001, 10)
 counts = st.integers(1, 50)
@@ -37,7 +37,10 @@ changes = st.fixed_dictionaries(
             lambda shots, turns: FewShotDigits(8, False, turns, 2, shots, 2), st.integers(1, 9), st.sampled_from([(0,), (1, 3)])
         ),
         "decoder": decoders,
-        "learner": st.one_of(st.sampled_from([LEARNERS[name]() for name in LEARNERS]), st.builds(Episodic, counts)),
+        "learner": st.one_of(
+            st.sampled_from([cls() for cls in LEARNERS.values() if home(cls()) == CHAIN and cls().rhythm == 1]),
+            st.builds(Episodic, counts),
+        ),
         "strategy": st.builds(
             Strategy, st.sampled_from(sorted(STRATEGIES)), st.integers(2, 50).map(lambda n: 2 * n), positive, positive,
             options=st.dictionaries(st.sampled_from(["elite_ratio", "crossover_rate"]), st.floats(0, 1)),

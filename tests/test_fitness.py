@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evodev.fitness import Fitness, aulc, jumpstart, slope_aligned, steps_to
-from evodev.lifetime import LifetimeLog
+from evodev.fitness import Fitness, aulc, jumpstart, operations_to, slope_aligned, steps_to
+from evodev.lifetime import Energy, LifetimeLog
 
 SCHEDULE = (0, 1, 2, 4, 8)
 LOSS = jnp.array([9.0, 4.0, 3.0, 2.0, 1.0])
@@ -70,6 +70,31 @@ def test_operations_cost_by_the_thousand() -> None:
     assert float(Fitness("final", operations_cost=0.5)(_log(LOSS, operations=2000.0), SCHEDULE)) == pytest.approx(-2.0)
 
 
+def test_operations_to_a_score_are_those_of_all_samples_till_then() -> None:
+    score = jnp.array([[0.0, 0.5, 0.4, 0.9, 0.9], [0.1, 0.2, 0.3, 0.4, 0.5]])
+    log = LifetimeLog(score, score, jnp.array([100.0, 10.0]), jnp.ones(2), jnp.zeros(2, bool), batch=3)
+    operations, censored = operations_to(log, SCHEDULE, 0.6)
+    np.testing.assert_array_equal(operations, [4 * 3 * 100, 8 * 3 * 10])
+    np.testing.assert_array_equal(censored, [False, True])
+    np.testing.assert_allclose(Fitness("operations_to", threshold=0.6)(log, SCHEDULE), [-1.2, -0.24], rtol=1e-5)
+    np.testing.assert_allclose(Fitness("steps_to", threshold=0.6)(log, SCHEDULE), [-4, -8])
+
+
+def test_measures_add_up_with_their_weights() -> None:
+    fitness = Fitness("final", also={"slope": 0.5, "jumpstart": 2.0})
+    assert float(fitness(_log(LOSS), SCHEDULE)) == pytest.approx(-1.0 + 0.5 - 18.0)
+
+
+def test_activity_and_traffic_cost_what_they_are_on_the_mean_of_the_probes() -> None:
+    energy = Energy(jnp.array([0.2, 0.4]), jnp.array([1000.0, 3000.0]), jnp.asarray(0.0), jnp.asarray(0.0))
+    fitness = Fitness("final", activity_cost=10.0, traffic_cost=0.5)
+    assert fitness.needs_ledger
+    assert not Fitness().needs_ledger
+    assert float(fitness(_log(LOSS).replace(energy=energy), SCHEDULE)) == pytest.approx(-1.0 - 3.0 - 1.0)  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="this learner does not tell its own; set both to 0"):
+        fitness(_log(LOSS), SCHEDULE)
+
+
 @pytest.mark.parametrize("value", [jnp.nan, jnp.inf, -jnp.inf])
 @pytest.mark.parametrize("failed", [True, False])
 def test_a_diverged_life_is_finite_and_worst(value: float, failed: bool) -> None:
@@ -94,7 +119,11 @@ def test_a_batch_of_lives_is_scored_life_by_life() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "message"),
-    [({"measure": "speed"}, "measure is 'speed'; one of aulc, final, slope"), ({"worst": -np.inf}, "worst must be finite")],
+    [
+        ({"measure": "speed"}, "measure is 'speed'; one of aulc, final, slope"),
+        ({"worst": -np.inf}, "worst must be finite"),
+        ({"also": {"speed": 1.0}}, "also names 'speed'; one of aulc"),
+    ],
 )
 def test_impossible_settings_are_refused(fields: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):

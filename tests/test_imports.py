@@ -35,7 +35,15 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 )
 """From first to last; what stands in one layer never imports its neighbours there."""
 
-HELPED = {("learners.episodic", "learners.hebbian"), ("learners.critical_period", "learners.gradient")}
+HELPED = {
+    ("learners.episodic", "learners.hebbian"),
+    ("learners.critical_period", "learners.gradient"),
+    ("learners.structural", "learners.gradient"),
+    ("learners.critical_period", "learners.rewiring"),
+    ("learners.structural", "learners.rewiring"),
+    ("learners.gradient", "learners.plasticity"),
+    ("learners.gradient", "learners.replay"),
+}
 """Leaves that borrow a function of a sibling, or wrap it unless told otherwise."""
 
 LEAF_FOLDERS = (

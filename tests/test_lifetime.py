@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evodev.learners import Episodic, Gradient, Learner
+from evodev.learners import LEARNERS, Episodic, Gradient, Learner, NoLearning
 from evodev.lifetime import LifetimeLog, live, probe_steps
-from evodev.network import Network, synapses
+from evodev.network import Network, active_share, activities, synapses, traffic
+from evodev.substrate import Substrate, mlp
 from evodev.tasks import Life
-from tests.tiny import CHAIN, Blobs, random_network
+from tests.tiny import CHAIN, WHOLE, Blobs, Guess, home, random_network
 
 TASK = Blobs(shots=6)
 KEY = jax.random.key(0)
@@ -82,3 +83,71 @@ def test_synapses_are_the_networks_and_the_learners(network: Network, life: Life
     log = _live(Episodic(capacity=7), network, life, (0, 6))
     assert float(log.synapses) == float(synapses(network)) + Episodic(capacity=7).memory(CHAIN)
     assert float(log.operations) > 0
+
+
+def _ledger(learner: Learner, network: Network, life: Life, substrate: Substrate = CHAIN) -> LifetimeLog:
+    genes = learner.genome_spec(substrate).unpack(jnp.zeros(learner.genome_spec(substrate).size))
+    return jax.jit(
+        lambda net, own: live(learner, genes, net, substrate, TASK, own, (0, 2, 6), key=KEY, ledger=True)
+    )(network, life)  # fmt: skip
+
+
+def test_the_ledger_is_read_off_the_network_at_each_probe(network: Network, life: Life) -> None:
+    log, learner, genes = _ledger(Gradient(), network, life), Gradient(), _genes(Gradient())
+    state, expected = learner.init(genes, network, CHAIN, key=KEY), []
+    for number in range(TASK.steps + 1):
+        if number in (0, 2, 6):
+            active = activities(CHAIN, state.network, life.probe_inputs)
+            expected.append((active_share(CHAIN, network, active), traffic(CHAIN, network, active)))
+        if number < TASK.steps:
+            state = learner.step(genes, state, life.inputs[number], life.targets[number], CHAIN, key=KEY)
+    assert log.energy is not None
+    np.testing.assert_allclose(jnp.stack([log.energy.active, log.energy.traffic], 1), expected, rtol=1e-4)
+    assert 0 < float(log.energy.active.min()) < 1
+    # 6 x 5 and 5 x 2 synapses, of which backward and update use each once more
+    assert (float(log.energy.updates), float(log.energy.dense)) == (80.0, 40.0)
+    assert log.batch == 2
+
+
+def test_the_ledger_changes_nothing_else(network: Network, life: Life) -> None:
+    with_it, without = _ledger(Gradient(), network, life), _live(Gradient(), network, life, (0, 2, 6))
+    assert without.energy is None
+    np.testing.assert_allclose(with_it.loss, without.loss, rtol=1e-5)
+
+
+def test_a_frozen_learner_answers_with_the_network_at_birth_and_its_memory(network: Network, life: Life) -> None:
+    log = _ledger(Episodic(capacity=9), network, life)
+    expected = traffic(CHAIN, network, activities(CHAIN, network, life.probe_inputs)) + Episodic(capacity=9).memory(CHAIN)
+    assert log.energy is not None
+    np.testing.assert_allclose(log.energy.traffic, jnp.full(3, expected), rtol=1e-5)
+
+
+def test_winners_spare_operations(life: Life) -> None:
+    few = replace(WHOLE, populations=tuple(replace(p, winners=0.2) if p.name == "hidden1" else p for p in WHOLE.populations))
+    own = random_network(WHOLE)
+    every, sparse = _ledger(NoLearning(), own, life, WHOLE).energy, _ledger(NoLearning(), own, life, few).energy
+    assert every is not None
+    assert sparse is not None
+    assert float(sparse.active[0]) <= 0.201 < float(every.active[0])
+    assert float(sparse.traffic[0]) < float(every.traffic[0])
+    assert float(sparse.updates) == 0
+
+
+def test_a_learner_that_does_not_tell_its_activity_has_no_ledger(life: Life) -> None:
+    substrate = mlp((6, 2))
+    log = jax.eval_shape(
+        lambda: live(Guess(), {"guess": jnp.zeros(())}, random_network(substrate), substrate, Blobs(features=6, ways=6),
+                     Blobs(features=6, ways=6).sample("train", key=KEY), (0, 6), key=KEY, ledger=True)
+    )  # fmt: skip
+    assert log.energy is None
+    named = [name for name, cls in LEARNERS.items() if not _tells(cls())]
+    assert named == []
+
+
+def _tells(learner: Learner) -> bool:
+    """Whether a registered learner has a ledger."""
+    substrate = home(learner)
+    return jax.eval_shape(lambda life: _ledger(learner, random_network(substrate), life, substrate), _LIFE).energy is not None
+
+
+_LIFE = jax.eval_shape(lambda: TASK.sample("train", key=KEY))

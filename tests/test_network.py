@@ -12,6 +12,7 @@ from evodev.network import (
     Network,
     PoolWeights,
     Weights,
+    active_share,
     activities,
     disconnected,
     forward,
@@ -21,6 +22,7 @@ from evodev.network import (
     respond,
     synapse_counts,
     synapses,
+    traffic,
     transmit,
 )
 from evodev.substrate import Population, Projection, Substrate, mlp, recurrent
@@ -107,6 +109,35 @@ X = np.array([[1.0, -2.0, 3.0, 0.0]], np.float32)
 def test_activations_and_normalisations(activation: str, normalisation: str, expected: np.ndarray) -> None:
     p = Population("p", (2,), types=2, activation=activation, normalisation=normalisation)
     np.testing.assert_allclose(respond(p, jnp.asarray(X), jnp.zeros(4), jnp.ones(4)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_only_the_winners_are_active_and_they_are_as_they_were() -> None:
+    x = jnp.array([[1.0, -2.0, 3.0, 0.5, -0.1], [0.0, 0.0, 0.0, 4.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0]])
+    p = Population("p", (5,), activation="linear", winners=0.4)
+    # those that tie for the last place are all silent
+    expected = [[0, -2, 3, 0, 0], [0, 0, 0, 4, 0], [0, 0, 0, 0, 0]]
+    np.testing.assert_array_equal(respond(p, x, jnp.zeros(5), jnp.ones(5)), expected)
+    one = Population("p", (5,), activation="linear", winners=0.01)
+    np.testing.assert_array_equal((respond(one, x, jnp.zeros(5), jnp.ones(5)) != 0).sum(1), [1, 1, 0])
+    unit = Population("p", (5,), activation="relu", normalisation="unit", winners=0.2)
+    np.testing.assert_allclose(respond(unit, x[:1], jnp.zeros(5), jnp.ones(5)), [[0, 0, 1, 0, 0]], rtol=1e-5)
+    slope = jax.grad(lambda x: respond(p, x, jnp.zeros(5), jnp.ones(5)).sum())(x[:1])
+    np.testing.assert_array_equal(slope, [[0, 1, 1, 0, 0]])
+
+
+def test_an_answer_needs_the_synapses_of_the_active_neurons() -> None:
+    s = mlp((3, 4, 2))
+    network = random_network(s)
+    masks = {"input->hidden1": jnp.array([[1.0, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]]), "hidden1->output": jnp.ones((4, 2))}
+    network = replace(network, masks=masks, alive=network.alive | {"hidden1": jnp.array([1.0, 1.0, 1.0, 0.0])})
+    activity = {
+        "input": jnp.array([[1.0, 1.0, 0.0], [0.0, 0.0, 2.0]]),
+        "hidden1": jnp.array([[1.0, 0.0, 0.0, 0.0], [1.0, -1.0, 0.1, 0.0]]),
+        "output": jnp.zeros((2, 2)),
+    }
+    # (2 + 1 * 2) and (4 + 3 * 2); one and three of the three that live
+    assert float(traffic(s, network, activity)) == (4 + 10) / 2
+    assert float(active_share(s, network, activity)) == pytest.approx((1 + 3) / 2 / 3)
 
 
 def test_the_order_of_hidden_neurons_does_not_matter() -> None:

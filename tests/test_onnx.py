@@ -82,6 +82,9 @@ def test_what_cannot_be_exported_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     object.__setattr__(odd.populations[1], "activation", "erf")
     with pytest.raises(ValueError, match="onnx: activation 'erf' cannot be exported"):
         exporting.to_onnx(odd, random_network(odd))
+    few = replace(mlp((2, 3, 1)), populations=tuple(replace(p, winners=0.5) for p in mlp((2, 3, 1)).populations))
+    with pytest.raises(ValueError, match="onnx: a population of which only some may be active"):
+        exporting.to_onnx(few, random_network(few))
     monkeypatch.setattr(exporting, "INSTALLED", False)
     with pytest.raises(ValueError, match=r"onnx: the package onnx is not installed; pip install 'evodev-jax\[onnx\]'"):
         exporting.to_onnx(mlp((2, 3)), network)

@@ -15,6 +15,7 @@ A, B, C = Population("a", (2,)), Population("b", (3,)), Population("c", (1,))
         (lambda: Population("a", (3, 0)), "population 'a' has no neurons"),
         (lambda: Population("a", (3,), types=0), "population 'a' has no neurons .*0 types"),
         (lambda: Population("a", (3,), activation="reluu"), "a.activation is 'reluu'; one of linear, relu"),
+        (lambda: Population("a", (3,), winners=0.0), r"a.winners must be a share in \(0, 1\], given 0.0"),
         (lambda: Population("a", (3,), normalisation="batch"), "a.normalisation is 'batch'; one of none, standard"),
         (lambda: Substrate((A,), ()), "two or more different names, given"),
         (lambda: Substrate((A, A), ()), "two or more different names"),

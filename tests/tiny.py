@@ -18,7 +18,7 @@ from evodev.learners import Gradient, Learner
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.search import Schedule, Search, Strategy
-from evodev.substrate import Population, Projection, Substrate, mlp
+from evodev.substrate import Population, Projection, Substrate, mlp, recurrent
 from evodev.tasks import FewShotDigits, Life, Split, Task
 from evodev.types import Genes, Inputs, Key, Outputs, Targets
 
@@ -147,6 +147,24 @@ GRID = Substrate(
 
 CHAIN = mlp((6, 5, 2), blank_readout=True)
 """One-dimensional, with a blank read-out: every learner can live here."""
+
+WHOLE = mlp((6, 5, 2))
+"""The same, all of it grown: for learners that write on nothing."""
+
+TOLD = recurrent(6 + 2, 5, 2, ticks=2)
+"""Recurrent, with an input neuron for each target: for learners that are shown them."""
+
+
+def home(learner: Learner) -> Substrate:
+    """Where a learner can live that learns two classes from six inputs."""
+    for substrate in (CHAIN, WHOLE, TOLD):
+        try:
+            learner.genome_spec(substrate)
+        except ValueError:
+            continue
+        if substrate.input.size == learner.senses(6, 2):
+            return substrate
+    raise AssertionError(f"{type(learner).__name__} can live nowhere")
 
 
 def random_network(substrate: Substrate, seed: int = 0, density: float = 1.0) -> Network:

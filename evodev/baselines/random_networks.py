@@ -123,7 +123,7 @@ def best_of_grid(setting: Setting, organism: Organism, *, lives: int) -> tuple[G
     log = live_subjects(
         organism.hatch, genomes, organism.learner, organism.substrate, setting.task, validation, schedule,
         key=key_run, stochastic=True, chunk=choose_chunk(organism, setting.task, subjects=len(genomes), lives=lives),
-        devices=device_count(len(genomes)),
+        devices=device_count(len(genomes)), ledger=setting.fitness.needs_ledger,
     )  # fmt: skip
     best = int(setting.fitness(log, schedule).mean(1).argmax())
     setting.shared[organism] = genomes[best], names[best], len(genomes) * lives

@@ -303,13 +303,6 @@ def typical(logits: Matrix, windows: Windows, name: str) -> Scalar:
     return jnp.maximum(sizes.sum() / jnp.maximum(possible.sum(), 1.0), 1e-20)
 
 
-def straight_through(mask: Matrix, excess: Matrix) -> Matrix:
-    """The mask itself, with the gradient of ``sigmoid(excess)`` where it is one or could be (Bengio et al. 2013)."""
-    # beyond this a sigmoid has no gradient in float32, and none of its parts may overflow
-    soft = jax.nn.sigmoid(jnp.clip(excess, -80.0, 80.0))
-    return mask + (soft - jax.lax.stop_gradient(soft))
-
-
 def scale_genes(substrate: Substrate) -> list[Gene]:
     """A scale of the weights for each grown projection; at first He's spread for weights of unit size, sqrt(2 / inputs)."""
     return [Gene(f"{p.name}/log_scale", (), 0.5 * math.log(2 / substrate.shape(p)[0]), scale=0.3) for p in substrate.grown]

@@ -6,13 +6,33 @@ from evodev.learners.episodic import Episodic
 from evodev.learners.gradient import Gradient
 from evodev.learners.hebbian import Hebbian
 from evodev.learners.hebbian_rule import HebbianRule
+from evodev.learners.in_context import InContext
+from evodev.learners.innate import NoLearning
+from evodev.learners.neuromodulated import Neuromodulated
+from evodev.learners.structural import Structural
 
 LEARNERS: dict[str, type[Learner]] = {
     "gradient": Gradient,
     "hebbian": Hebbian,
     "episodic": Episodic,
     "hebbian_rule": HebbianRule,
+    "neuromodulated": Neuromodulated,
     "critical_period": CriticalPeriod,
+    "structural": Structural,
+    "innate": NoLearning,
+    "in_context": InContext,
 }
 
-__all__ = ["LEARNERS", "CriticalPeriod", "Episodic", "Gradient", "Hebbian", "HebbianRule", "Learner"]
+__all__ = [
+    "LEARNERS",
+    "CriticalPeriod",
+    "Episodic",
+    "Gradient",
+    "Hebbian",
+    "HebbianRule",
+    "InContext",
+    "Learner",
+    "Neuromodulated",
+    "NoLearning",
+    "Structural",
+]

@@ -3,8 +3,11 @@
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import jax
+import jax.numpy as jnp
+
 from evodev.genome import GenomeSpec
-from evodev.network import Network, synapses
+from evodev.network import Network, activities, synapses
 from evodev.substrate import Substrate
 from evodev.types import Array, Genes, Inputs, Key, Outputs, Scalar, Targets
 
@@ -20,10 +23,28 @@ class Learner(ABC):
     frozen: ClassVar[bool] = False
     """Whether no grown synapse changes in life, only blank slates."""
 
+    learns: ClassVar[bool] = True
+    """Whether answers get better in life with whatever network has been grown; false for one that changes no synapse at all,
+    and so learns nothing, or only what the activity of an evolved network can."""
+
     @property
     def asks(self) -> tuple[str, ...]:
         """Channels (``Network.channels``) that the wiring is to express for this learner."""
         return ()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the task has to give beyond inputs and targets (``reward``)."""
+        return ()
+
+    @property
+    def rhythm(self) -> int:
+        """Steps between the rarest of its changes: a shorter life would never see one."""
+        return 1
+
+    def senses(self, inputs: int, outputs: int) -> int:
+        """Input neurons that the substrate must have for a task with so many inputs and outputs."""
+        return inputs
 
     @abstractmethod
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
@@ -45,10 +66,44 @@ class Learner(ABC):
     def predict(self, genes: Genes, state: Any, inputs: Inputs, substrate: Substrate) -> Outputs:
         """Outputs for a batch: log-odds of classes, or values."""
 
+    def activity(self, genes: Genes, state: Any, inputs: Inputs, substrate: Substrate) -> dict[str, Array] | None:
+        """Activity of every population while a batch of inputs (as the task gives them) is answered, where its state tells.
+
+        None, unless overridden, where the state holds no network of the substrate: the network at birth then answers.
+        """
+        network = getattr(state, "network", None)
+        if substrate.modular or not isinstance(network, Network):
+            return None
+        return activities(substrate, network, inputs)
+
     def operations(self, network: Network, substrate: Substrate) -> Scalar:
-        """Synaptic operations to learn from one sample: a synapse used or changed counts once."""
+        """Synaptic operations to learn from one sample: a synapse used or changed counts once.
+
+        What exceeds the network's synapses, each used once to answer, is the cost of the update.
+        """
         return synapses(network)
 
     def memory(self, substrate: Substrate) -> int:
         """Synapses that the learner adds to those of the network: counted wherever synapses are."""
         return 0
+
+
+def wanted(targets: Targets, outputs: int) -> Outputs:
+    """Targets as activity of the outputs: 1 for the class and 0 for the others, or the values."""
+    classes = jnp.issubdtype(targets.dtype, jnp.integer)
+    return jax.nn.one_hot(targets, outputs) if classes else targets.reshape(len(targets), outputs)
+
+
+def missed(answers: Outputs, targets: Targets) -> Outputs:
+    """Target less answer: class probabilities, or values."""
+    classes = jnp.issubdtype(targets.dtype, jnp.integer)
+    return wanted(targets, answers.shape[1]) - (jax.nn.softmax(answers) if classes else answers)
+
+
+def refuse_blank_outputs(name: str, substrate: Substrate) -> None:
+    """Raises ValueError if nothing grown projects to the outputs, for a learner that would leave them silent for ever."""
+    if all(p.blank for p in substrate.into(substrate.output.name)):
+        raise ValueError(
+            f"learner: {name} changes no synapse, and the blank slates in front of {substrate.output.name!r} would stay blank; "
+            "set blank: false on a projection to it"
+        )

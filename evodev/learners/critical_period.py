@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from evodev.genome import Gene, GenomeSpec, branch
 from evodev.learners.base import Learner
 from evodev.learners.gradient import Gradient
+from evodev.learners.rewiring import exchange, reach
 from evodev.network import Network, activities, synapses
-from evodev.ranking import top_exactly
 from evodev.substrate import Substrate
-from evodev.types import Array, Genes, Inputs, Key, Matrix, Outputs, Scalar, Targets
+from evodev.types import Array, Genes, Inputs, Key, Outputs, Scalar, Targets
 
 
 class CriticalState(NamedTuple):
@@ -83,6 +83,14 @@ class CriticalPeriod(Learner):
     def asks(self) -> tuple[str, ...]:
         return self.learner.asks
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.learner.needs
+
+    @property
+    def rhythm(self) -> int:
+        return self.learner.rhythm
+
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         own = [Gene("log_window", (), math.log(self.window), 0.5), Gene("log_turnover", (), math.log(self.turnover), 0.5)]
         return GenomeSpec((*own, *GenomeSpec.join({"learner": self.learner.genome_spec(substrate)}).genes))
@@ -116,7 +124,9 @@ class CriticalPeriod(Learner):
             seen = active[p.pre].T @ active[p.post] / len(inputs)
             together[name] = before + (seen - before) / (state.age + 1.0)
             owed = jnp.where(share > 0, state.due[name] + share * masks[name].sum(), 0.0)
-            pruned, born = _exchange(weights[name], masks[name], state.young[name], jnp.abs(together[name]), jnp.floor(owed))
+            promise, old = jnp.abs(together[name]), masks[name] * (1.0 - state.young[name]) > 0
+            use = jnp.abs(weights[name]) * promise
+            pruned, born = exchange(use, promise, old, reach(masks[name]) & (masks[name] == 0), jnp.floor(owed))
             due[name] = owed - jnp.floor(owed)
             masks[name] = masks[name] - pruned + born
             weights[name] = weights[name] * (1.0 - pruned)
@@ -135,16 +145,3 @@ class CriticalPeriod(Learner):
 
     def memory(self, substrate: Substrate) -> int:
         return self.learner.memory(substrate)
-
-
-def _exchange(weights: Matrix, mask: Matrix, young: Matrix, together: Matrix, count: Scalar) -> tuple[Matrix, Matrix]:
-    """Masks of the synapses that go and of those that come; equally many, at most ``count``."""
-    old = mask * (1.0 - young)
-    sprouting = (mask.sum(1) > 0)[:, None] & (mask.sum(0) > 0)[None, :]
-    room = sprouting & (mask == 0)
-    count = jnp.minimum(count, jnp.minimum(old.sum(), room.sum()))
-
-    def best(score: Matrix, among: Array) -> Matrix:
-        return top_exactly(jnp.where(among, score, -jnp.inf).ravel(), count).reshape(mask.shape)
-
-    return best(-jnp.abs(weights) * together, old > 0), best(together, room)

@@ -3,11 +3,10 @@
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-import jax
 import jax.numpy as jnp
 
 from evodev.genome import Gene, GenomeSpec, spec_of
-from evodev.learners.base import Learner
+from evodev.learners.base import Learner, missed, wanted
 from evodev.network import Network, activities, forward, synapses
 from evodev.substrate import Projection, Substrate
 from evodev.types import Array, Float, Genes, Inputs, Key, Matrix, Outputs, Scalar, Targets
@@ -97,11 +96,7 @@ class HebbianRule(Learner):
 
     def _taught(self, answers: Outputs, targets: Targets) -> Outputs:
         """Activity of the outputs while the network learns."""
-        classes = jnp.issubdtype(targets.dtype, jnp.integer)
-        wanted = jax.nn.one_hot(targets, answers.shape[1]) if classes else targets
-        if self.teaching == "target":
-            return wanted
-        return wanted - (jax.nn.softmax(answers) if classes else answers)
+        return wanted(targets, answers.shape[1]) if self.teaching == "target" else missed(answers, targets)
 
     def _change(
         self,

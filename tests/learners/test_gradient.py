@@ -6,11 +6,14 @@ import numpy as np
 import optax
 import pytest
 
+from evodev.decoders.sparsity import AllSynapses
+from evodev.decoders.wiring.direct import Direct
 from evodev.learners import Gradient
 from evodev.learners.gradient import OPTIMISERS, GradientState
+from evodev.learners.replay import draw, empty, store
 from evodev.network import Network, forward
 from evodev.substrate import mlp
-from tests.tiny import random_network
+from tests.tiny import digits_experiment, random_network
 
 NET = mlp((3, 4, 2), activation="tanh")
 KEY = jax.random.key(0)
@@ -104,7 +107,126 @@ def test_somebody_elses_forward_is_learned_through(network: Network) -> None:
     np.testing.assert_allclose(doubled.predict(GENES, state, X, NET), 2 * forward(NET, state.network, X), rtol=1e-5)
 
 
-@pytest.mark.parametrize(("field", "value"), [("optimiser", "adamm"), ("loss", "hinge")])
+@pytest.mark.parametrize(("field", "value"), [("optimiser", "adamm"), ("loss", "hinge"), ("plastic", "neuron")])
 def test_unknown_names_are_refused_with_the_known_ones(field: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"learner: {field} is '{value}'; one of"):
         replace(Gradient(), **{field: value})
+
+
+FIRST, LAST = "input->hidden1", "hidden1->output"
+
+
+def _moved(before: Network, after: Network, name: str) -> np.ndarray:
+    return np.asarray(before.weights[name] != after.weights[name])
+
+
+def test_a_closed_gate_keeps_a_projection_as_it_was_born(network: Network) -> None:
+    learner = Gradient(plastic="projection")
+    genes = GENES | {f"{FIRST}/plastic": jnp.asarray(-0.1), f"{LAST}/plastic": jnp.asarray(0.1)}
+    learned = _learn(learner, network, CLASSES, genes=genes).network
+    np.testing.assert_array_equal(learned.weights[FIRST], network.weights[FIRST])
+    np.testing.assert_array_equal(learned.weights[LAST], _learn(Gradient(), network, CLASSES).network.weights[LAST])
+
+
+def test_each_synapse_is_plastic_where_its_channel_and_the_gate_together_are_positive(network: Network) -> None:
+    wish = jax.random.normal(KEY, (3, 4))
+    told = replace(network, channels={"plastic": {FIRST: wish}})
+    genes = GENES | {f"{FIRST}/plastic": jnp.asarray(0.3), f"{LAST}/plastic": jnp.asarray(1.0)}
+    learned = _learn(Gradient(plastic="synapse"), told, CLASSES, genes=genes).network
+    free = _learn(Gradient(), network, CLASSES).network
+    np.testing.assert_array_equal(_moved(network, learned, FIRST), _moved(network, free, FIRST) & np.asarray(wish > -0.3))
+    assert _moved(network, learned, FIRST).any()
+
+
+def test_the_genome_feels_the_gate_by_a_sigmoid(network: Network) -> None:
+    def after(gate: jax.Array) -> jax.Array:
+        genes = GENES | {f"{FIRST}/plastic": gate, f"{LAST}/plastic": jnp.asarray(1.0)}
+        learner = Gradient(plastic="projection")
+        state = learner.step(genes, learner.init(genes, network, NET, key=KEY), X, CLASSES, NET, key=KEY)
+        return (state.network.weights[FIRST] - network.weights[FIRST]).sum()
+
+    open_change = float(after(jnp.asarray(1.0)))
+    for gate in (-0.7, 0.7):
+        slope = float(jax.nn.sigmoid(gate) * (1 - jax.nn.sigmoid(gate)))
+        assert float(jax.grad(after)(jnp.asarray(gate))) == pytest.approx(open_change * slope, rel=1e-3)
+    assert np.isfinite(float(jax.grad(after)(jnp.asarray(1e4))))
+
+
+def test_a_mask_by_synapse_asks_the_wiring_for_its_channel() -> None:
+    learner = Gradient(plastic="synapse")
+    with pytest.raises(ValueError, match=r"set decoder\.wiring\.channels to plastic"):
+        digits_experiment(learner=learner)
+    decoder = replace(digits_experiment().decoder, wiring=Direct(channels=("plastic",)), sparsity=AllSynapses())
+    organism = digits_experiment(learner=learner, decoder=decoder).organism
+    grown, _ = organism.develop(organism.genome_spec.init(key=KEY), key=KEY)
+    assert grown.channels["plastic"]["input->hidden"].shape == (64, 4)
+
+
+def test_momentum_is_polyaks_at_the_genomes_share(network: Network) -> None:
+    learner = Gradient(momentum=0.9)
+    assert float(jax.nn.sigmoid(learner.genome_spec(NET).unpack(jnp.zeros(5))["momentum"])) == pytest.approx(0.9)
+    genes = GENES | {"momentum": jnp.zeros(())}
+    first, second = (_learn(learner, network, CLASSES, steps=n, genes=genes).network.weights[FIRST] for n in (1, 2))
+    at_first = _learn(Gradient(), replace(network, **_params(learner, network, genes, 1)), CLASSES).network
+    # the second update is its own gradient and half of the first
+    expected = at_first.weights[FIRST] + 0.5 * (first - network.weights[FIRST])
+    np.testing.assert_allclose(second, expected, rtol=1e-4, atol=1e-6)
+
+
+def _params(learner: Gradient, network: Network, genes: dict, steps: int) -> dict:
+    learned = _learn(learner, network, CLASSES, steps=steps, genes=genes).network
+    return {"weights": learned.weights, "biases": learned.biases}
+
+
+def test_accumulated_batches_make_one_update_of_their_mean_gradient(network: Network) -> None:
+    learner = Gradient(accumulate=2)
+    assert learner.rhythm == 2
+    state = learner.init(GENES, network, NET, key=KEY)
+    state = learner.step(GENES, state, X[:2], CLASSES[:2], NET, key=KEY)
+    assert not _moved(network, state.network, FIRST).any()
+    state = learner.step(GENES, state, X[2:4], CLASSES[2:4], NET, key=KEY)
+    whole = Gradient().step(GENES, Gradient().init(GENES, network, NET, key=KEY), X[:4], CLASSES[:4], NET, key=KEY)
+    np.testing.assert_allclose(state.network.weights[FIRST], whole.network.weights[FIRST], rtol=1e-4, atol=1e-6)
+
+
+def test_what_is_replayed_was_lived_with_its_target() -> None:
+    memory = empty(6, NET, classes=True)
+    for i in range(4):
+        numbers = 2 * i + jnp.arange(2)
+        memory = store(memory, jnp.broadcast_to(numbers[:, None] + 0.0, (2, 3)), numbers)
+        inputs, targets = draw(memory, 200, key=jax.random.key(i))
+        np.testing.assert_array_equal(inputs[:, 0], targets)
+        # with room for six, the first two samples are forgotten in the end
+        assert set(np.asarray(targets)) == set(range(max(0, 2 * i - 4), 2 * i + 2))
+    with pytest.raises(ValueError, match="capacity 6 is less than a batch of 7"):
+        store(memory, jnp.zeros((7, 3)), jnp.zeros(7, jnp.int32))
+
+
+def test_replay_learns_from_the_new_batch_and_then_from_the_life_so_far(network: Network) -> None:
+    # all samples alike: three steps on the new batch are one step and two replayed batches
+    same, classes = jnp.broadcast_to(X[:1], X.shape), jnp.zeros(5, jnp.int32)
+    learner = Gradient(replay=2, capacity=7)
+    state = learner.step(GENES, learner.init(GENES, network, NET, key=KEY), same, classes, NET, key=KEY)
+    plain = Gradient().init(GENES, network, NET, key=KEY)
+    for _ in range(3):
+        plain = Gradient().step(GENES, plain, same, classes, NET, key=KEY)
+    np.testing.assert_allclose(state.network.weights[FIRST], plain.network.weights[FIRST], rtol=1e-4, atol=1e-6)
+    assert float(learner.operations(network, NET)) == 3 * float(Gradient().operations(network, NET))
+    values = Gradient(replay=1, loss="squared_error")
+    state = values.step(GENES, values.init(GENES, network, NET, key=KEY), X, X[:, :2], NET, key=KEY)
+    np.testing.assert_array_equal(state.replay.targets[:5], X[:, :2])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"momentum": 1.0}, "momentum must lie between 0 and 1"),
+        ({"replay": -1}, "replay must be at least 0"),
+        ({"capacity": 0}, "capacity must be at least 1"),
+        ({"accumulate": 0}, "accumulate must be at least 1"),
+        ({"replay": 1, "forward": lambda network, inputs: inputs}, "leave out replay or forward"),
+    ],
+)
+def test_impossible_settings_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Gradient(**settings)

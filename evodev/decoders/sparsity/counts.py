@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.decoders.base import Sparsity, Windows, Wires, straight_through, typical, within
+from evodev.decoders.base import Sparsity, Windows, Wires, typical, within
 from evodev.genome import Gene, GenomeSpec, spec_of
-from evodev.ranking import top_and_cutoff
+from evodev.ranking import straight_through, top_and_cutoff
 from evodev.substrate import Substrate
 from evodev.types import Array, Genes, Key, Matrix
 

@@ -6,8 +6,9 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from evodev.decoders.base import NEVER, Sparsity, Windows, Wires, straight_through, typical, within
+from evodev.decoders.base import NEVER, Sparsity, Windows, Wires, typical, within
 from evodev.genome import Gene, GenomeSpec, spec_of
+from evodev.ranking import straight_through
 from evodev.substrate import Substrate
 from evodev.types import Genes, Key, Matrix, Scalar
 
