@@ -3,12 +3,30 @@
 from evodev.tasks.base import SPLITS, Life, Split, Task
 from evodev.tasks.digits import FewShotDigits
 from evodev.tasks.glyphs import FewShotGlyphs
+from evodev.tasks.goals import Goals
+from evodev.tasks.parity import SparseParity
 from evodev.tasks.sine import Sine
+from evodev.tasks.teacher import Teacher
 
 TASKS: dict[str, type[Task]] = {
     "few-shot-digits": FewShotDigits,
     "few-shot-glyphs": FewShotGlyphs,
+    "goals": Goals,
+    "parity": SparseParity,
     "sine": Sine,
+    "teacher": Teacher,
 }
 
-__all__ = ["SPLITS", "TASKS", "FewShotDigits", "FewShotGlyphs", "Life", "Sine", "Split", "Task"]
+__all__ = [
+    "SPLITS",
+    "TASKS",
+    "FewShotDigits",
+    "FewShotGlyphs",
+    "Goals",
+    "Life",
+    "Sine",
+    "SparseParity",
+    "Split",
+    "Task",
+    "Teacher",
+]
