@@ -29,7 +29,7 @@ def test_families_are_different_scripts_of_hundreds_of_letters() -> None:
     scripts = {split: {unicodedata.name(c).split()[0] for c in own} for split, own in letters().items()}
     assert scripts == {"train": {"LATIN", "CYRILLIC"}, "validation": {"GREEK"}, "test": {"ARMENIAN", "GEORGIAN"}}
     assert len(letters()["train"]) > 300
-    assert len(letters()["test"]) > 100
+    assert len(letters()["test"]) >= 100
     assert len(faces()) == 12
 
 
@@ -90,7 +90,7 @@ def test_fewer_classes_are_a_subset_of_more() -> None:
         ({"classes": 1}, "classes must be from 2 to 3"),
         ({"classes": 1000}, "classes must be from 2 to 3"),
         ({"classes": 4}, "ways must be from 2 to 4, the letters of the smallest family; given 5"),
-        ({"ways": 50}, "ways must be from 2 to 38, the letters of the smallest family; given 50"),
+        ({"ways": 50}, "ways must be from 2 to 32, the letters of the smallest family; given 50"),
         ({"shots": 45}, r"shots \+ probes must be at most 48, the pictures of a letter; given 45 \+ 8"),
         ({"probes": 0}, "probes must be at least 1"),
     ],
