@@ -86,7 +86,11 @@ def catalogue() -> dict[str, dict[str, str]]:
     """Everything that has a name, kind by kind, with a line on each."""
     tasks = {}
     for name, cls in TASKS.items():
-        task = cls()
+        try:
+            task = cls()
+        except ImportError as error:  # an extra that is not installed
+            tasks[name] = f"{_first_line(cls)} Not here: {error}"
+            continue
         tasks[name] = (
             f"{task.inputs} inputs, {task.outputs} outputs, {task.labels} labelled samples a life; an ignorant learner scores "
             f"{task.ignorant_loss:.2f}, a perfect one 0; held out: {task.held_out}"

@@ -35,3 +35,10 @@ def test_the_catalogue_lists_everything_with_a_name_and_a_line_on_it() -> None:
         f"{kind}/{name}" for kind, rows in entries.items() for name, line in rows.items() if not line and kind != "strategies"
     }
     assert not without
+
+
+def test_a_task_whose_extra_is_missing_is_listed_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evodev.tasks.base.find_spec", lambda name: None)
+    listed = catalogue()["tasks"]
+    assert "pip install 'evodev-jax[data]'" in listed["mnist1d"]
+    assert "labelled samples a life" in listed["sine"]

@@ -2,11 +2,37 @@
 
 from evodev.tasks.base import SPLITS, Life, Split, Task
 from evodev.tasks.digits import FewShotDigits
+from evodev.tasks.glyphs import FewShotGlyphs
+from evodev.tasks.goals import Goals
+from evodev.tasks.laws import Laws
+from evodev.tasks.mnist1d import Mnist1D
+from evodev.tasks.parity import SparseParity
 from evodev.tasks.sine import Sine
+from evodev.tasks.teacher import Teacher
 
 TASKS: dict[str, type[Task]] = {
     "few-shot-digits": FewShotDigits,
+    "few-shot-glyphs": FewShotGlyphs,
+    "goals": Goals,
+    "laws": Laws,
+    "mnist1d": Mnist1D,
+    "parity": SparseParity,
     "sine": Sine,
+    "teacher": Teacher,
 }
 
-__all__ = ["SPLITS", "TASKS", "FewShotDigits", "Life", "Sine", "Split", "Task"]
+__all__ = [
+    "SPLITS",
+    "TASKS",
+    "FewShotDigits",
+    "FewShotGlyphs",
+    "Goals",
+    "Laws",
+    "Life",
+    "Mnist1D",
+    "Sine",
+    "SparseParity",
+    "Split",
+    "Task",
+    "Teacher",
+]

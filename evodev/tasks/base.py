@@ -1,13 +1,15 @@
 """The contract of a task: a distribution over worlds, in three disjoint families."""
 
 from abc import ABC, abstractmethod
+from importlib.util import find_spec
 from typing import ClassVar, Literal
 
+import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
 
-from evodev.types import Array, Float, Key, Outputs, Scalar, Shaped, Targets
+from evodev.types import Array, Float, Int, Key, Outputs, Scalar, Shaped, Targets
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -98,3 +100,31 @@ def check_split(split: str) -> None:
     """Raises ValueError for an unknown family."""
     if split not in SPLITS:
         raise ValueError(f"task: split is {split!r}; one of {', '.join(SPLITS)}")
+
+
+def check_counts(task: Task, *names: str) -> None:
+    """Raises ValueError, naming the field, for a field that is less than 1."""
+    for name in names:
+        if getattr(task, name) < 1:
+            raise ValueError(f"task: {name} must be at least 1, given {getattr(task, name)}")
+
+
+def check_extra(package: str, extra: str) -> None:
+    """Raises ImportError, naming the extra to install, if a package is missing."""
+    if find_spec(package) is None:
+        raise ImportError(f"task: the package {package} is not installed; pip install 'evodev-jax[{extra}]'")
+
+
+def without_replacement(choices: int, many: int, rows: int, *, key: Key) -> Int[Array, "rows many"]:
+    """In every row ``many`` different numbers below ``choices``, in random order."""
+    return jax.vmap(lambda k: jax.random.permutation(k, choices)[:many])(jax.random.split(key, rows))
+
+
+def placed(images: Float[Array, "n a b"], corners: Int[Array, "n 2"], side: int) -> Float[Array, "n side side"]:
+    """Each image on a blank field, its upper left pixel at its corner; what lies outside is cut off."""
+    # shifting by two one-hot matrices is a pair of small matmuls, many times faster on a CPU than a scatter
+    rows, columns = (
+        (jnp.arange(side)[:, None] - corners[:, None, axis, None] == jnp.arange(images.shape[1 + axis])).astype(jnp.float32)
+        for axis in (0, 1)
+    )
+    return jnp.einsum("nai,nij,nbj->nab", rows, images, columns)

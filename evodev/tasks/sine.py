@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import jax
 import jax.numpy as jnp
 
-from evodev.tasks.base import Life, Split, Task, check_split
+from evodev.tasks.base import Life, Split, Task, check_counts, check_split
 from evodev.types import Key
 
 
@@ -29,9 +29,7 @@ class Sine(Task):
     problem: ClassVar[Literal["classification", "regression"]] = "regression"
 
     def __post_init__(self) -> None:
-        for name in ("shots", "updates", "probes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"task: {name} must be at least 1, given {getattr(self, name)}")
+        check_counts(self, "shots", "updates", "probes")
 
     @property
     def inputs(self) -> int:

@@ -1,0 +1,119 @@
+"""MNIST-1D (Greydanus and Kobak 2024, arXiv 2011.14439) with labels permuted in each life; drawn here, never downloaded."""
+
+import random
+from dataclasses import dataclass
+from functools import cache
+from math import log
+from typing import ClassVar, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from evodev.tasks.base import Life, Split, Task, check_counts, check_extra, check_split, without_replacement
+from evodev.types import Key
+
+LENGTH, CLASSES, EXAMPLES = 40, 10, 500
+SHARES: dict[Split, slice] = {"train": slice(0, 300), "validation": slice(300, 400), "test": slice(400, EXAMPLES)}
+"""Which examples of every class belong to a family."""
+
+
+@cache
+def signals() -> np.ndarray:
+    """Signals (classes, examples, length) of mean 0 and deviation 1, in the package's own order of examples."""
+    from mnist1d.data import get_dataset_args, make_dataset
+
+    arguments = get_dataset_args()
+    arguments.num_samples = CLASSES * EXAMPLES
+    # the package seeds the global generators; whoever else draws from them is not to notice
+    before = random.getstate(), np.random.get_state()
+    try:
+        data = make_dataset(arguments)
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+    x, y = (np.concatenate([data[name], data[f"{name}_test"]]) for name in ("x", "y"))
+    return np.stack([x[y == label] for label in range(CLASSES)]).astype(np.float32)
+
+
+@cache
+def shuffle() -> np.ndarray:
+    """The one permutation of positions (length,) of the shuffled twin."""
+    return np.random.default_rng(0).permutation(LENGTH)
+
+
+@dataclass(frozen=True)
+class Mnist1D(Task):
+    """``ways`` of ten one-dimensional digits a life, one signal of each at every step; labels are permuted in each life.
+
+    The families share the ten classes and hold out examples: of the 500 signals of each class the first 300 are to train
+    on, the next 100 to validate, the last 100 to test. No signal is seen twice in a life.
+
+    Attributes:
+        shuffled: positions in one fixed random order: the same task without neighbourhood.
+        ways: classes in a life.
+        shots: learning steps, each with one signal of every class.
+        probes: probe signals of each class.
+
+    Raises:
+        ImportError: without the extra ``data``.
+    """
+
+    shuffled: bool = False
+    ways: int = 10
+    shots: int = 50
+    probes: int = 10
+    problem: ClassVar[Literal["classification", "regression"]] = "classification"
+
+    def __post_init__(self) -> None:
+        check_extra("mnist1d", "data")
+        check_counts(self, "shots", "probes")
+        if not 2 <= self.ways <= CLASSES:
+            raise ValueError(f"task: ways must be from 2 to {CLASSES}, the classes of MNIST-1D; given {self.ways}")
+        if self.shots + self.probes > 100:
+            raise ValueError(
+                f"task: shots + probes must be at most 100, the signals of a class to test with; "
+                f"given {self.shots} + {self.probes}"
+            )
+
+    @property
+    def inputs(self) -> int:
+        return LENGTH
+
+    @property
+    def outputs(self) -> int:
+        return self.ways
+
+    @property
+    def steps(self) -> int:
+        return self.shots
+
+    @property
+    def batch(self) -> int:
+        return self.ways
+
+    @property
+    def unit(self) -> str:
+        return "samples a class"
+
+    @property
+    def ignorant_loss(self) -> float:
+        return log(self.ways)
+
+    @property
+    def held_out(self) -> str:
+        return "examples (of each class 100 for validation, 100 for test, 300 to train on); the ten classes are the same"
+
+    def sample(self, split: Split, *, key: Key) -> Life:
+        check_split(split)
+        own = signals()[:, SHARES[split]]
+        own = jnp.asarray(own[..., shuffle()] if self.shuffled else own)
+        key_class, key_example = jax.random.split(key)
+        classes = jax.random.permutation(key_class, CLASSES)[: self.ways]
+        many = self.shots + self.probes
+        examples = without_replacement(own.shape[1], many, self.ways, key=key_example).T  # (examples, ways)
+        chosen = own[classes, examples]
+        labels = jnp.broadcast_to(jnp.arange(self.ways), (many, self.ways))
+        return Life(
+            chosen[: self.shots], labels[: self.shots], chosen[self.shots :].reshape(-1, LENGTH), labels[self.shots :].reshape(-1)
+        )
