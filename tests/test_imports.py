@@ -35,7 +35,12 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 )
 """From first to last; what stands in one layer never imports its neighbours there."""
 
-HELPED = {("learners.episodic", "learners.hebbian"), ("learners.critical_period", "learners.gradient")}
+HELPED = {
+    ("learners.episodic", "learners.hebbian"),
+    ("learners.critical_period", "learners.gradient"),
+    ("tasks.continual", "tasks.digits"),
+    ("tasks.switching", "tasks.teacher"),
+}
 """Leaves that borrow a function of a sibling, or wrap it unless told otherwise."""
 
 LEAF_FOLDERS = (
