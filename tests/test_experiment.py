@@ -105,7 +105,7 @@ def _edited(path: str, value: Any) -> dict[str, Any]:
         ("task.rotations", 0, r"config.task.rotations: expected a list, given 0"),
         ("task.rotations", [0, "left"], r"config.task.rotations\[1\]: expected int, given 'left'"),
         ("task.kind", "few-shot-digit", "config.task.kind: unknown name 'few-shot-digit'; did you mean 'few-shot-digits'?"),
-        ("task", {"ways": 2}, "config.task: needs a kind, one of few-shot-digits"),
+        ("task", {"ways": 2}, "config.task: needs a kind, one of .*few-shot-digits"),
         ("decoder", "retinotopc", "config.decoder: unknown name 'retinotopc'; did you mean 'retinotopic'?"),
         ("decoder.cells", "gradient", "config.decoder.cells.kind: unknown name 'gradient'; did you mean 'gradients'?"),
         ("learner.loss", "crossentropy", "config.learner.loss: unknown name 'crossentropy'; did you mean 'cross_entropy'?"),

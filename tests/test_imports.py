@@ -43,6 +43,8 @@ HELPED = {
     ("learners.structural", "learners.rewiring"),
     ("learners.gradient", "learners.plasticity"),
     ("learners.gradient", "learners.replay"),
+    ("tasks.continual", "tasks.digits"),
+    ("tasks.switching", "tasks.teacher"),
 }
 """Leaves that borrow a function of a sibling, or wrap it unless told otherwise."""
 

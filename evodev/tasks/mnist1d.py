@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from functools import cache
 from math import log
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ def signals() -> np.ndarray:
     """Signals (classes, examples, length) of mean 0 and deviation 1, in the package's own order of examples."""
     from mnist1d.data import get_dataset_args, make_dataset
 
-    arguments = get_dataset_args()
+    arguments: Any = get_dataset_args()
     arguments.num_samples = CLASSES * EXAMPLES
     # the package seeds the global generators; whoever else draws from them is not to notice
     before = random.getstate(), np.random.get_state()

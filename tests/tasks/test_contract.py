@@ -1,5 +1,7 @@
 """What every task promises, over the registry; a new one is covered by being registered."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -51,7 +53,8 @@ def test_lives_have_the_declared_shapes(sampled: Sampled) -> None:
 def test_the_key_decides_the_life(sampled: Sampled, split: str) -> None:
     draw = jax.jit(lambda key: sampled.task.sample(split, key=key))  # type: ignore[arg-type]
     again, other = draw(jax.random.split(jax.random.key(1), LIVES)[0]), draw(jax.random.key(2))
-    jax.tree.map(np.testing.assert_array_equal, again, sampled.life(split, 0))
+    # one life and many are two programs, that may round a computed target differently
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5), again, sampled.life(split, 0))
     assert not np.allclose(again.inputs, other.inputs)
 
 

@@ -1,0 +1,140 @@
+"""Worlds that switch, classes in sequence, and one world in two modalities."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from evodev.evaluation import sample_lives
+from evodev.experiment import from_plain, to_plain
+from evodev.tasks import SPLITS, ContinualDigits, Modality, Sine, Switching, Task, Teacher
+from evodev.tasks.modality import decoded, encoded, orthants
+
+SHORT = Teacher(features=2, updates=7, shots=3, probes=4)
+
+
+def _worlds(task: Switching) -> tuple[list[int], int]:
+    """Which of the wrapped task's worlds each step shows, and which is probed."""
+    key = jax.random.key(0)
+    life = task.sample("train", key=key)
+    worlds = [task.task.sample("train", key=k) for k in jax.random.split(key, len(set(task._visited)))]
+    steps = [[i for i, w in enumerate(worlds) if np.allclose(w.inputs[t], x, atol=1e-5)] for t, x in enumerate(life.inputs)]
+    probed = [i for i, w in enumerate(worlds) if np.allclose(w.probe_inputs, life.probe_inputs, atol=1e-5)]
+    assert all(len(own) == 1 for own in [*steps, probed])
+    return [own[0] for own in steps], probed[0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "steps", "probed"),
+    [
+        ({"period": None}, [0] * 7, 0),
+        ({"period": 7}, [0] * 7, 0),
+        ({"period": 1}, list(range(7)), 6),
+        ({"period": 3}, [0, 1, 1, 1, 2, 2, 2], 2),
+        ({"period": 3, "probe": "previous"}, [0, 1, 1, 1, 2, 2, 2], 1),
+        ({"period": 2, "worlds": 2}, [0, 1, 1, 0, 0, 1, 1], 1),
+    ],
+)
+def test_the_world_switches_every_period_counted_from_the_end(fields: dict, steps: list[int], probed: int) -> None:
+    assert _worlds(Switching(SHORT, **fields)) == (steps, probed)
+
+
+def test_labels_are_those_of_all_worlds() -> None:
+    assert Switching(SHORT, 3).labels == 21
+    assert Switching(Sine(shots=4, updates=6), None).labels == 4
+    assert Switching(Sine(shots=4, updates=6), 3).labels == 8
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"period": 8}, "period must be from 1 to 7, the steps of a life, or none for frozen; given 8"),
+        ({"period": 0}, "period must be from 1 to 7"),
+        ({"worlds": 1, "period": 2}, "worlds must be at least 2"),
+        ({"period": None, "probe": "previous"}, "no previous world to probe in a life that never switches"),
+    ],
+)
+def test_impossible_switches_are_refused(fields: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Switching(SHORT, **fields)
+
+
+def test_a_task_in_a_task_survives_the_file() -> None:
+    for task in (Switching(SHORT, None), Switching(Sine(), 2, 3, "previous"), Switching(Teacher(ways=3, test=(30, 40)), 1)):
+        assert from_plain(Task, to_plain(task)) == task
+
+
+@pytest.mark.parametrize("probe", ["all", "first"])
+def test_classes_come_in_phases_and_the_probes_cover_them(probe) -> None:
+    task = ContinualDigits(phases=3, ways=2, shots=2, probes=3, probe=probe, canvas=8)
+    life = task.sample("test", key=jax.random.key(0))
+    assert life.targets.tolist() == [[0, 1]] * 2 + [[2, 3]] * 2 + [[4, 5]] * 2
+    whole = [0, 1] * 3 + [2, 3] * 3 + [4, 5] * 3
+    assert life.probe_targets.tolist() == (whole if probe == "all" else whole[:6])
+    # the same pictures as in the few-shot life of the same key, under the same labels
+    few = task._digits.sample("test", key=jax.random.key(0))
+    np.testing.assert_array_equal(life.inputs[2:4], few.inputs[:, 2:4])
+    np.testing.assert_array_equal(life.probe_inputs[:2], few.probe_inputs[:2])
+
+
+def test_a_known_phase_leaves_only_its_own_classes_to_choose_from() -> None:
+    outputs, targets = jnp.array([[0.0, 0.0, 9.0, 9.0], [5.0, 5.0, 0.0, 2.0]]), jnp.array([0, 3])
+    known, unknown = ContinualDigits(phases=2, scenario="task"), ContinualDigits(phases=2)
+    assert float(known.loss(outputs, targets)) == pytest.approx((np.log(2) + np.log(1 + np.exp(-2))) / 2)
+    assert float(known.score(outputs, targets)) == 1.0
+    assert float(unknown.score(outputs, targets)) == 0.0
+    nothing = jnp.zeros((2, 4))
+    for task in (known, unknown):
+        assert float(task.loss(nothing, targets)) == pytest.approx(task.ignorant_loss)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"phases": 1}, {"phases": 5}, {"ways": 1, "scenario": "task"}, {"ways": 0}, {"rotations": (0,)}]
+)
+def test_impossible_sequences_are_refused(fields: dict) -> None:
+    with pytest.raises(ValueError, match=r"phases \* ways at most"):
+        ContinualDigits(**fields)
+
+
+def test_both_encoders_can_be_inverted_and_differ() -> None:
+    latent = jax.random.normal(jax.random.key(0), (50, 8))
+    seen = [np.asarray(encoded(latent, name)) for name in ("eye", "ear")]
+    for name, x in zip(("eye", "ear"), seen, strict=True):
+        np.testing.assert_allclose(decoded(jnp.asarray(x), name), latent, atol=1e-3)
+    assert np.abs(seen[0] - seen[1]).mean() > 0.3
+    # not linear
+    assert np.abs(encoded(2 * latent, "eye") - 2 * seen[0]).mean() > 0.1
+
+
+def test_modalities_share_latents_and_labels_and_families_share_no_orthant() -> None:
+    signs = {}
+    for split in SPLITS:
+        eye, ear = (
+            jax.device_get(sample_lives(Modality(name, noise=1e-4), split, 20, key=jax.random.key(0))) for name in ("eye", "ear")
+        )
+        latent = np.asarray(decoded(jnp.asarray(eye.inputs), "eye"))
+        np.testing.assert_allclose(decoded(jnp.asarray(ear.inputs), "ear"), latent, atol=2e-3)
+        np.testing.assert_array_equal(eye.targets, ear.targets)
+        prototypes = latent.mean(1)  # (lives, ways, latents): labels stand in order
+        clear = prototypes[np.abs(prototypes).min(-1) > 0.01]
+        assert len(clear) > 50
+        signs[split] = {tuple(row) for row in np.sign(clear).astype(int).tolist()}
+        assert np.abs(prototypes[0] - prototypes[1]).max() > 0.5
+    assert not signs["train"] & signs["test"]
+    assert not signs["train"] & signs["validation"]
+    assert not signs["test"] & signs["validation"]
+    assert len(np.unique(orthants(8), axis=0)) == 256
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"encoder": "nose"}, "encoder must be eye or ear"),
+        ({"latents": 3}, "latents must be from 4 to 12, given 3"),
+        ({"latents": 4}, "ways must be from 2 to 4, the orthants of the smallest family; given 5"),
+        ({"noise": 0.0}, "noise must be positive"),
+    ],
+)
+def test_impossible_modalities_are_refused(fields: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Modality(**fields)
