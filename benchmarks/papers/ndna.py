@@ -190,7 +190,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1500, help="training steps of an arm (default 1500)")
     options = parser.parse_args()
     prepare_jax()
-    train, test = mnist()
+    train, test = (Images(*map(jnp.asarray, part)) for part in mnist())
     results = []
     for seed in range(options.seeds):
         kept = CACHE / f"{seed}-{options.steps}.json"
