@@ -87,13 +87,21 @@ def live(
     seen = learner.perceive(network, everything, substrate)
     stream, probe_inputs = seen[: steps * batch].reshape(steps, batch, -1), seen[steps * batch :]
 
+    raw = life.probe_inputs.reshape(len(life.probe_inputs), -1)
+
+    def cost(own: Network, active: dict[str, Array]) -> list[Scalar]:
+        return [active_share(substrate, own, active), traffic(substrate, own, active)]
+
+    key_init, key_steps = jax.random.split(key)
+    state = learner.init(genes, network, substrate, key=key_init)
+    # a network that no life changes answers at the same cost throughout: worked out once
+    tells = not ledger or learner.activity(genes, state, raw, substrate) is not None
+    unchanged = not tells and learner.frozen and not substrate.modular
+    resting = cost(network, activities(substrate, network, raw)) if unchanged else []
+
     def spent(state: Any) -> list[Scalar]:
-        raw = life.probe_inputs.reshape(len(life.probe_inputs), -1)
         active = learner.activity(genes, state, raw, substrate)
-        if active is None and learner.frozen and not substrate.modular:
-            active = activities(substrate, network, raw)
-        own = getattr(state, "network", network)
-        return [] if active is None else [active_share(substrate, own, active), traffic(substrate, own, active)]
+        return resting if active is None else cost(getattr(state, "network", network), active)
 
     def probe(state: Any) -> Array:
         outputs = learner.predict(genes, state, probe_inputs, substrate)
@@ -106,8 +114,6 @@ def live(
         # the schedule is the same for every life, so that under vmap this stays a branch: no probe, no cost
         return state, jax.lax.cond(is_probed, probe, lambda _: jnp.zeros(birth.shape), state)
 
-    key_init, key_steps = jax.random.split(key)
-    state = learner.init(genes, network, substrate, key=key_init)
     birth = probe(state)
     is_probed = np.isin(np.arange(1, steps + 1), schedule)
     moments = (stream, life.targets, jax.random.split(key_steps, steps), jnp.asarray(is_probed))
