@@ -87,7 +87,8 @@ def live(
     seen = learner.perceive(network, everything, substrate)
     stream, probe_inputs = seen[: steps * batch].reshape(steps, batch, -1), seen[steps * batch :]
 
-    raw = life.probe_inputs.reshape(len(life.probe_inputs), -1)
+    # where perceiving changes nothing, the answers and their cost are read off one and the same pass
+    raw = probe_inputs if type(learner).perceive is Learner.perceive else life.probe_inputs.reshape(len(life.probe_inputs), -1)
 
     def cost(own: Network, active: dict[str, Array]) -> list[Scalar]:
         return [active_share(substrate, own, active), traffic(substrate, own, active)]
