@@ -14,7 +14,7 @@ from evodev.baselines.base import Report
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.compactness import compactness
 from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_lives
-from evodev.fitness import aulc, jumpstart, operations_to, slope_aligned, steps_to
+from evodev.fitness import aulc, jumpstart, operations_to, retention, slope_aligned, steps_to
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
 from evodev.tasks import SPLITS, Life, Split, World
@@ -141,6 +141,11 @@ def measure(arm: Arm, log: LifetimeLog, setting: Setting, config: Comparison) ->
         scores["jumpstart"] = scalar(jumpstart(cast(Any, loss), setting.task.ignorant_loss), config.bootstrap)
         scores["slope_aligned"] = scalar(slope_aligned(cast(Any, loss), schedule), config.bootstrap)
         scores["asymptote"] = scalar(loss[:, -1], config.bootstrap)
+    if log.phases is not None:
+        # scores of a regression are losses below zero: a diverged life counts as the worst here too
+        left = np.asarray(retention(log, schedule))
+        worst = setting.fitness.worst
+        scores["retention"] = scalar(np.where(np.isfinite(left), np.maximum(left, worst), worst), config.bootstrap)
     if setting.task.problem == "classification":
         curves["accuracy"] = summary(score)
         scores["samples_to"], scores["operations_to"] = {}, {}

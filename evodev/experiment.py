@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from evodev.comparison import Comparison
 from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS, Cells, Decoder, Refinement, Sparsity, Wiring
-from evodev.fitness import Fitness
+from evodev.fitness import WITHOUT_PHASES, Fitness
 from evodev.learners import LEARNERS, Learner
 from evodev.organism import Organism
 from evodev.search import Schedule, Search, Strategy
@@ -82,6 +82,8 @@ class Experiment:
         wanted = "cross_entropy" if self.task.problem == "classification" else "squared_error"
         if loss is not None and "targets" in self.learner.needs and loss != wanted:
             raise ValueError(f"learner: loss is {loss}, but the task is a {self.task.problem}; use {wanted}")
+        if self.fitness.needs_phases and not any(end < self.task.steps for end in self.task.phase_ends):
+            raise ValueError(WITHOUT_PHASES)
         asked, told = self.learner.asks, self.decoder.wiring.channels
         if not set(asked) <= set(told):
             raise ValueError(

@@ -11,6 +11,11 @@ from evodev.types import Array, Curve, Float, Scalar
 
 Batched = Float[Array | np.ndarray, "*lives probes"]
 
+WITHOUT_PHASES = (
+    "fitness: retention needs a task whose lives have phases, one that ends before the life does: continual-digits, or "
+    "switching with probe: all"
+)
+
 
 def aulc(loss: Batched, schedule: tuple[int, ...]) -> Float[Array, "*lives"]:
     """Mean loss over a life after birth: trapezoids between probes, linear in steps; lower is better.
@@ -57,7 +62,24 @@ def operations_to(log: LifetimeLog, schedule: tuple[int, ...], threshold: float)
     return steps * log.batch * jnp.asarray(log.operations), censored
 
 
-MEASURES = ("aulc", "final", "slope", "jumpstart", "steps_to", "operations_to")
+def retention(log: LifetimeLog, schedule: tuple[int, ...]) -> Float[Array, "*lives"]:
+    """How much of what was reached on a phase is left at the end of the life, mean over the phases that ended before it.
+
+    Score on the phase's own probe set at the end of the life less the score when the phase ended: the backward transfer of
+    Lopez-Paz and Ranzato (2017, arXiv 1706.08840, eq. 3). Below 0 is forgetting; 0 is all retained, and also all that one
+    can retain who never learned, so that it is to be read beside the score at the end.
+
+    Raises:
+        ValueError: for a life without such phases.
+    """
+    phases = log.phases
+    earlier = np.flatnonzero(np.array(phases.ends if phases else ()) < schedule[-1])
+    if phases is None or not len(earlier):
+        raise ValueError(WITHOUT_PHASES)
+    return (jnp.asarray(phases.score)[..., -1, earlier] - jnp.asarray(phases.reached)[..., earlier]).mean(-1)
+
+
+MEASURES = ("aulc", "final", "slope", "jumpstart", "steps_to", "operations_to", "retention")
 
 
 @dataclass(frozen=True)
@@ -67,7 +89,8 @@ class Fitness:
     Attributes:
         measure: ``aulc`` (minus the mean loss over the life), ``final`` (minus the loss at its end), ``slope``
             (:func:`slope_aligned`), ``jumpstart`` (minus the loss at birth), ``steps_to`` (minus the steps to the threshold,
-            those of the life where it is never reached), ``operations_to`` (minus the thousands of operations to it).
+            those of the life where it is never reached), ``operations_to`` (minus the thousands of operations to it),
+            ``retention`` (:func:`retention`, for tasks with phases).
         operations_cost: subtracted for each thousand synaptic operations that learning from one sample takes.
         worst: given to a failed life, and the least that any life can get, so that failing is never the better choice.
         also: further measures and the weights with which they are added.
@@ -76,7 +99,7 @@ class Fitness:
         traffic_cost: subtracted for each thousand synaptic operations that an answer needs, mean over probes.
     """
 
-    measure: Literal["aulc", "final", "slope", "jumpstart", "steps_to", "operations_to"] = "aulc"
+    measure: Literal["aulc", "final", "slope", "jumpstart", "steps_to", "operations_to", "retention"] = "aulc"
     operations_cost: float = 0.0
     worst: float = -100.0
     also: dict[str, float] = field(default_factory=dict)
@@ -113,6 +136,11 @@ class Fitness:
         """Whether a life has to be lived with ``ledger`` to be scored."""
         return self.activity_cost != 0 or self.traffic_cost != 0
 
+    @property
+    def needs_phases(self) -> bool:
+        """Whether it can be told only of lives with phases."""
+        return "retention" in (self.measure, *self.also)
+
     def _measured(self, name: str, log: LifetimeLog, schedule: tuple[int, ...]) -> Float[Array, "*lives"]:
         match name:
             case "aulc":
@@ -125,8 +153,22 @@ class Fitness:
                 return -log.loss[..., 0]
             case "steps_to":
                 return -steps_to(log.score, schedule, self.threshold)[0].astype(jnp.float32)
-            case _:
+            case "operations_to":
                 return -operations_to(log, schedule, self.threshold)[0] / 1000
+            case _:
+                return retention(log, schedule)
 
 
-__all__ = ["MEASURES", "Batched", "Curve", "Fitness", "Scalar", "aulc", "jumpstart", "operations_to", "slope_aligned", "steps_to"]
+__all__ = [
+    "MEASURES",
+    "Batched",
+    "Curve",
+    "Fitness",
+    "Scalar",
+    "aulc",
+    "jumpstart",
+    "operations_to",
+    "retention",
+    "slope_aligned",
+    "steps_to",
+]

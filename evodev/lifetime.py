@@ -12,7 +12,7 @@ from evodev.learners import Learner
 from evodev.network import Network, active_share, activities, synapses, traffic
 from evodev.substrate import Substrate
 from evodev.tasks import Acting, Life, Task, World
-from evodev.types import Array, Curve, Flag, Genes, Key, Scalar
+from evodev.types import Array, Curve, Flag, Float, Genes, Key, Scalar
 
 
 @struct.dataclass
@@ -31,12 +31,25 @@ class Energy:
 
 
 @struct.dataclass
+class Phases:
+    """How each phase of a life (``Task.phase_ends``) was answered, by its own part of the probe set.
+
+    ``loss`` and ``score`` have a row a probe and a column a phase; ``reached`` is the score on a phase when it ended.
+    """
+
+    loss: Float[Array, "probes phases"]
+    score: Float[Array, "probes phases"]
+    reached: Float[Array, " phases"]
+    ends: tuple[int, ...] = struct.field(pytree_node=False)
+
+
+@struct.dataclass
 class LifetimeLog:
     """What is written down of a life; curves have one entry a probe, the first at birth.
 
     ``operations`` are synaptic operations to learn from one sample, ``synapses`` those of the network at birth and of the
     learner's memory, ``failed`` is set if any probe was not finite. ``energy`` is there if it was asked for and the learner
-    tells; ``batch`` are the samples of a step.
+    tells, ``phases`` if the task has any: ``loss`` and ``score`` are the means over them. ``batch`` are the samples of a step.
     """
 
     loss: Curve
@@ -45,6 +58,7 @@ class LifetimeLog:
     synapses: Scalar
     failed: Flag
     energy: Energy | None = None
+    phases: Phases | None = None
     batch: int = struct.field(pytree_node=False, default=1)
 
 
@@ -85,8 +99,7 @@ def live(
     """
     if isinstance(task, Acting) and isinstance(life, World):
         curves = episodes(learner, genes, network, substrate, task, life, schedule, key=key, ledger=ledger)
-        curves = jnp.concatenate([curves[:, :1], 1.0 - curves[:, :1], curves[:, 1:]], axis=1)
-        return _written(learner, network, substrate, curves, task.batch)
+        return _written(learner, network, substrate, curves[:, :1], 1.0 - curves[:, :1], curves[:, 1:], task.batch)
     assert isinstance(life, Life)
     steps, batch = life.inputs.shape[:2]
     everything = jnp.concatenate([life.inputs.reshape(steps * batch, -1), life.probe_inputs.reshape(len(life.probe_inputs), -1)])
@@ -110,10 +123,18 @@ def live(
         active = learner.activity(genes, state, raw, substrate)
         return resting if active is None else cost(getattr(state, "network", network), active)
 
+    ends = task.phase_ends
+    parts = max(1, len(ends))
+    if len(probe_inputs) % parts:
+        raise ValueError(f"task: a probe set of {len(probe_inputs)} cannot be shared equally among {parts} phases")
+
+    def by_phase(x: Array) -> Array:
+        return x.reshape(parts, -1, *x.shape[1:])
+
     def probe(state: Any) -> Array:
-        outputs = learner.predict(genes, state, probe_inputs, substrate)
-        measures = [task.loss(outputs, life.probe_targets), task.score(outputs, life.probe_targets)]
-        return jnp.stack(measures + (spent(state) if ledger else []))
+        answers = by_phase(learner.predict(genes, state, probe_inputs, substrate)), by_phase(life.probe_targets)
+        measures = [jax.vmap(task.loss)(*answers), jax.vmap(task.score)(*answers)]
+        return jnp.concatenate(measures + ([jnp.atleast_1d(x) for x in spent(state)] if ledger else []))
 
     def step(state: Any, now: tuple[Array, Array, Array, Array]) -> tuple[Any, Array]:
         inputs, targets, step_key, is_probed = now
@@ -122,26 +143,40 @@ def live(
         return state, jax.lax.cond(is_probed, probe, lambda _: jnp.zeros(birth.shape), state)
 
     birth = probe(state)
-    is_probed = np.isin(np.arange(1, steps + 1), schedule)
+    # a phase is also probed when it ends, so that what is left of it does not hang on the schedule
+    is_probed = np.isin(np.arange(1, steps + 1), (*schedule, *ends))
     moments = (stream, life.targets, jax.random.split(key_steps, steps), jnp.asarray(is_probed))
     _, measured = jax.lax.scan(step, state, moments)
-    curves = jnp.concatenate([birth[None], measured[np.flatnonzero(is_probed)]])
-    return _written(learner, network, substrate, curves, batch)
+    scheduled = np.flatnonzero(np.isin(np.arange(1, steps + 1), schedule))
+    curves = jnp.concatenate([birth[None], measured[scheduled]])
+    loss, score, costs = curves[:, :parts], curves[:, parts : 2 * parts], curves[:, 2 * parts :]
+    phases = Phases(loss, score, measured[np.array(ends) - 1, parts + np.arange(parts)], ends) if ends else None
+    return _written(learner, network, substrate, loss, score, costs, batch, phases)
 
 
-def _written(learner: Learner, network: Network, substrate: Substrate, curves: Array, batch: int) -> LifetimeLog:
-    """The log of a life: ``curves`` (probes, measures) are loss, score and, if asked for, what answering costs."""
+def _written(
+    learner: Learner,
+    network: Network,
+    substrate: Substrate,
+    loss: Float[Array, "probes phases"],
+    score: Float[Array, "probes phases"],
+    costs: Float[Array, "probes measures"],
+    batch: int,
+    phases: Phases | None = None,
+) -> LifetimeLog:
+    """The log of a life; ``costs``, if there are any, are the share of active neurons and the operations of an answer."""
     operations, held = learner.operations(network, substrate), learner.memory(substrate)
     energy = None
-    if curves.shape[1] > 2:
+    if costs.shape[1]:
         dense = jnp.asarray(float(substrate.ticks * substrate.synapses + held))
-        energy = Energy(curves[:, 2], curves[:, 3] + held, jnp.maximum(operations - synapses(network), 0.0), dense)
+        energy = Energy(costs[:, 0], costs[:, 1] + held, jnp.maximum(operations - synapses(network), 0.0), dense)
     return LifetimeLog(
-        loss=curves[:, 0],
-        score=curves[:, 1],
+        loss=loss.mean(1),
+        score=score.mean(1),
         operations=operations,
         synapses=synapses(network) + held,
-        failed=~jnp.isfinite(curves[:, :2]).all(),
+        failed=~(jnp.isfinite(loss).all() & jnp.isfinite(score).all()),
         energy=energy,
+        phases=phases,
         batch=batch,
     )

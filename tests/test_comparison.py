@@ -27,8 +27,10 @@ from evodev.learners import Episodic, Gradient
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.network import Network
 from evodev.organism import Organism
+from evodev.report.table import rows
 from evodev.search import Schedule, Strategy
-from evodev.tasks import Task
+from evodev.substrate import mlp
+from evodev.tasks import ContinualDigits, Task
 from evodev.types import Genes, Key
 from tests.tiny import CHAIN, DIRECT, Blobs, Guess, Line, digits_experiment, guesser
 
@@ -221,6 +223,20 @@ def test_regression_is_compared_by_loss_alone() -> None:
         assert set(arm["curves"]) == {"loss"}
         assert "samples_to" not in arm["scores"]
         _check_arm(name, arm, result["samples"])
+
+
+def test_a_continual_life_also_tells_what_was_retained(one_device: None) -> None:
+    task = ContinualDigits(phases=2, shots=2, probes=2, canvas=8, scenario="task")
+    organism = Organism(mlp((64, 3, 4)), DIRECT, Gradient(heads=2))
+    config = Comparison(lives=4, bootstrap=100, evolve_baselines=False)
+    result = _compare(organism, task, config, names=["dense + champion's learner", "1-NN on inputs"])
+    assert len(result["arms"]) == 4
+    for name, arm in result["arms"].items():
+        _check_arm(name, arm, result["samples"])
+        _check_interval(arm["scores"]["retention"])
+        assert -1 <= arm["scores"]["retention"]["value"] <= 1
+    header, body = rows(result)
+    assert all("[" in row[header.index("retention")] for row in body)
 
 
 def test_a_perfect_guess_has_no_loss() -> None:

@@ -140,6 +140,8 @@ def test_what_no_file_can_hold_is_named() -> None:
             {"learner": Gradient(loss="squared_error")},
             "loss is squared_error, but the task is a classification; use cross_entropy",
         ),
+        ({"fitness": Fitness(also={"retention": 1.0})}, "retention needs a task whose lives have phases"),
+        ({"learner": Gradient(heads=3)}, "2 outputs do not fall into 3 heads"),
         ({"decoder": replace(DECODERS["direct"], sparsity=Budget(0.01))}, "disconnects the outputs"),
         ({"decoder": replace(DECODERS["direct"], wiring=RelativePosition())}, "needs populations of equal dimension"),
     ],

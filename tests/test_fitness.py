@@ -1,11 +1,12 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evodev.fitness import Fitness, aulc, jumpstart, operations_to, slope_aligned, steps_to
-from evodev.lifetime import Energy, LifetimeLog
+from evodev.fitness import Fitness, aulc, jumpstart, operations_to, retention, slope_aligned, steps_to
+from evodev.lifetime import Energy, LifetimeLog, Phases
 
 SCHEDULE = (0, 1, 2, 4, 8)
 LOSS = jnp.array([9.0, 4.0, 3.0, 2.0, 1.0])
@@ -93,6 +94,27 @@ def test_activity_and_traffic_cost_what_they_are_on_the_mean_of_the_probes() -> 
     assert float(fitness(_log(LOSS).replace(energy=energy), SCHEDULE)) == pytest.approx(-1.0 - 3.0 - 1.0)  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="this learner does not tell its own; set both to 0"):
         fitness(_log(LOSS), SCHEDULE)
+
+
+def test_retention_is_what_is_left_of_the_phases_that_ended_before_the_life() -> None:
+    score = jnp.zeros((5, 3)).at[-1].set(jnp.array([0.5, 0.9, 0.8]))
+    reached = jnp.array([0.75, 0.8, 0.7])
+    # the phase that lasts to the end has nothing to lose yet: (-0.25 + 0.1) / 2
+    log = _log(LOSS).replace(phases=Phases(score, score, reached, (3, 8, 5)))  # type: ignore[attr-defined]
+    assert float(retention(log, SCHEDULE)) == pytest.approx((-0.25 + 0.1) / 2)
+    assert float(Fitness("final", also={"retention": 2.0})(log, SCHEDULE)) == pytest.approx(-1.0 - 0.15)
+    lives = jax.tree.map(lambda x: jnp.stack([x, x]), log)
+    np.testing.assert_allclose(Fitness("retention")(lives, SCHEDULE), [-0.075, -0.075], rtol=1e-5)
+
+
+@pytest.mark.parametrize("ends", [None, (8,)])
+def test_a_life_of_one_piece_has_no_retention(ends: tuple[int, ...] | None) -> None:
+    column = jnp.zeros((5, 1))
+    log = _log(LOSS).replace(phases=ends and Phases(column, column, column[0], ends))  # type: ignore[attr-defined]
+    assert Fitness("retention").needs_phases
+    assert not Fitness().needs_phases
+    with pytest.raises(ValueError, match="retention needs a task whose lives have phases"):
+        Fitness("retention")(log, SCHEDULE)
 
 
 @pytest.mark.parametrize("value", [jnp.nan, jnp.inf, -jnp.inf])

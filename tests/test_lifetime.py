@@ -15,6 +15,16 @@ from evodev.tasks import Life
 from tests.tiny import CHAIN, WHOLE, Blobs, Guess, home, random_network
 
 TASK = Blobs(shots=6)
+
+
+class InPhases(Blobs):
+    """The same, told to be of three phases."""
+
+    @property
+    def phase_ends(self) -> tuple[int, ...]:
+        return (2, 4, 6)
+
+
 KEY = jax.random.key(0)
 
 
@@ -83,6 +93,39 @@ def test_synapses_are_the_networks_and_the_learners(network: Network, life: Life
     log = _live(Episodic(capacity=7), network, life, (0, 6))
     assert float(log.synapses) == float(synapses(network)) + Episodic(capacity=7).memory(CHAIN)
     assert float(log.operations) > 0
+
+
+@pytest.mark.parametrize("schedule", [(0, 1, 2, 3, 4, 5, 6), (0, 1, 6)])
+def test_every_phase_is_answered_by_its_own_probes_and_at_its_end(
+    network: Network, life: Life, schedule: tuple[int, ...]
+) -> None:
+    learner, task = Gradient(), InPhases(shots=6)
+    phased = replace(life, probe_inputs=life.probe_inputs[:6], probe_targets=life.probe_targets[:6])
+    log = jax.jit(lambda own: live(learner, _genes(learner), network, CHAIN, task, own, schedule, key=KEY, ledger=True))(phased)
+    parts = []
+    for i in range(3):
+        own = replace(
+            phased, probe_inputs=phased.probe_inputs[2 * i : 2 * i + 2], probe_targets=phased.probe_targets[2 * i : 2 * i + 2]
+        )
+        parts.append(_live(learner, network, own, (0, 1, 2, 3, 4, 5, 6)))
+    assert log.phases is not None
+    for name in ("loss", "score"):
+        expected = jnp.stack([getattr(part, name) for part in parts], 1)
+        np.testing.assert_allclose(getattr(log.phases, name), expected[jnp.array(schedule)], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(getattr(log, name), expected[jnp.array(schedule)].mean(1), rtol=1e-4, atol=1e-6)
+    # ends after 2, 4 and 6 steps, probed whether or not they are in the schedule
+    np.testing.assert_allclose(log.phases.reached, [parts[i].score[2 * i + 2] for i in range(3)], atol=1e-6)
+    assert log.energy is not None
+    assert log.energy.traffic.shape == (len(schedule),)
+
+
+def test_a_life_of_one_piece_has_no_phases(network: Network, life: Life) -> None:
+    assert _live(Gradient(), network, life, (0, 6)).phases is None
+
+
+def test_a_probe_set_that_phases_cannot_share_is_refused(network: Network, life: Life) -> None:
+    with pytest.raises(ValueError, match="a probe set of 8 cannot be shared equally among 3 phases"):
+        live(Gradient(), _genes(Gradient()), network, CHAIN, InPhases(shots=6), life, (0, 6), key=KEY)
 
 
 def _ledger(learner: Learner, network: Network, life: Life, substrate: Substrate = CHAIN) -> LifetimeLog:

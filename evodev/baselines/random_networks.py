@@ -96,7 +96,8 @@ def arm_of(
 
 def backprop_organism(setting: Setting, kind: Literal["dense", "sparse"]) -> Organism:
     """A random network that learns by plain gradient descent, on the champion's substrate."""
-    learner = Gradient(loss="cross_entropy" if setting.task.problem == "classification" else "squared_error")
+    task = setting.task
+    learner = Gradient(loss="cross_entropy" if task.problem == "classification" else "squared_error", heads=task.heads)
     return Organism(setting.organism.substrate, RandomNetwork(density_of(setting, kind)), learner)
 
 

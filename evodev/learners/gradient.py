@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from evodev.genome import Gene, GenomeSpec, spec_of
+from evodev.heads import asked
 from evodev.learners.base import Learner
 from evodev.learners.plasticity import CHANNEL, gate_genes, gates
 from evodev.learners.replay import draw, empty, store
@@ -57,6 +58,9 @@ class Gradient(Learner):
         replay: batches drawn from the life so far, each learned from after the new one.
         capacity: samples to draw them from, the latest.
         accumulate: batches, new or replayed, whose mean gradient makes one update.
+        heads: groups of equal size into which the outputs fall, if only those of the target's own compete for a sample
+            (``heads.asked``). It is the learner's own knowledge, whatever the task judges answers by: with the phases of a
+            continual life as heads, learning a phase pushes down no class of another (task-incremental).
     """
 
     optimiser: str | optax.GradientTransformation = "sgd"
@@ -69,6 +73,7 @@ class Gradient(Learner):
     replay: int = 0
     capacity: int = 256
     accumulate: int = 1
+    heads: int = 1
 
     def __post_init__(self) -> None:
         if isinstance(self.optimiser, str) and self.optimiser not in OPTIMISERS:
@@ -79,9 +84,11 @@ class Gradient(Learner):
                 raise ValueError(f"learner: {name} is {getattr(self, name)!r}; one of {', '.join(values)}")
         if self.momentum is not None and not 0 < self.momentum < 1:
             raise ValueError(f"learner: momentum must lie between 0 and 1, given {self.momentum}")
-        for name, least in {"replay": 0, "capacity": 1, "accumulate": 1}.items():
+        for name, least in {"replay": 0, "capacity": 1, "accumulate": 1, "heads": 1}.items():
             if getattr(self, name) < least:
                 raise ValueError(f"learner: {name} must be at least {least}, given {getattr(self, name)}")
+        if self.heads > 1 and self.loss != "cross_entropy":
+            raise ValueError("learner: heads are of classes; leave them at 1 for squared_error")
         if self.replay and self.forward is not None:
             raise ValueError("learner: replay keeps inputs of the substrate's size; leave out replay or forward")
 
@@ -94,6 +101,8 @@ class Gradient(Learner):
         return math.ceil(self.accumulate / (1 + self.replay))
 
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
+        if substrate.output.size % self.heads:
+            raise ValueError(f"learner: {substrate.output.size} outputs do not fall into {self.heads} heads of equal size")
         names = [*(p.name for p in substrate.projections), *(p.name for p in substrate.populations[1:])]
         genes = [Gene(f"{name}/log_rate", (), self.log_rate, self.spread) for name in names]
         if self.plastic != "all":
@@ -136,7 +145,8 @@ class Gradient(Learner):
             outputs = self._run(replace(network, **params), inputs, substrate)
             if self.loss == "squared_error":
                 return jnp.mean((outputs - targets) ** 2)
-            return optax.softmax_cross_entropy_with_integer_labels(outputs, targets).mean()
+            own = asked(outputs, targets, self.heads)
+            return optax.softmax_cross_entropy_with_integer_labels(own, targets).mean()
 
         return jax.grad(objective)({"weights": network.weights, "biases": network.biases})
 

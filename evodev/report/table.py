@@ -101,6 +101,8 @@ def columns(comparison: Results) -> list[Column]:
     if comparison["problem"] == "classification":
         out += _accuracies(comparison)
     out += [_score("jumpstart", "jumpstart", arms), _score("slope", "slope_aligned", arms)]
+    if any("retention" in arm["scores"] for arm in arms):
+        out.append(_score("retention", "retention", arms))
     out += _thresholds(comparison)
     if any(arm["failed"] for arm in arms):
         out.append(Column("failed lives", lambda name, arm: f"{arm['failed']:.1%}", brief=True))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
+from evodev.heads import asked
 from evodev.types import Array, Float, Int, Key, Outputs, Scalar, Shaped, Targets
 
 Split = Literal["train", "validation", "test"]
@@ -20,7 +21,8 @@ class Life:
     """One sampled world: its stream of batches and the examples by which it is probed.
 
     ``inputs`` (steps, batch, ...) and ``targets`` (steps, batch) or (steps, batch, outputs) are what is learned from,
-    in order; ``probe_inputs`` and ``probe_targets`` are never learned from.
+    in order; ``probe_inputs`` and ``probe_targets`` are never learned from. Where a life has phases (``Task.phase_ends``),
+    the probe set is that of the first phase, then as many examples of the second, and so on.
     """
 
     inputs: Float[Array, "steps batch *features"]
@@ -67,6 +69,19 @@ class Task(ABC):
         return self.steps * self.batch
 
     @property
+    def phase_ends(self) -> tuple[int, ...]:
+        """Steps after which the probed phases of a life have ended; none for a life that is all of one piece.
+
+        The probe set has an equal part for each, in this order, and the log says how each is answered.
+        """
+        return ()
+
+    @property
+    def heads(self) -> int:
+        """Groups of equal size into which the outputs fall, if only those of the target's own compete to be the answer."""
+        return 1
+
+    @property
     def unit(self) -> str:
         """What one step of a learning curve is called on an axis."""
         return "learning steps"
@@ -89,13 +104,13 @@ class Task(ABC):
         """Mean cross-entropy in nats, or mean squared error."""
         if self.problem == "regression":
             return jnp.mean((outputs - targets) ** 2)
-        return optax.softmax_cross_entropy_with_integer_labels(outputs, targets).mean()
+        return optax.softmax_cross_entropy_with_integer_labels(asked(outputs, targets, self.heads), targets).mean()
 
     def score(self, outputs: Outputs, targets: Targets) -> Scalar:
         """Accuracy in [0, 1]; for regression the negative loss."""
         if self.problem == "regression":
             return -self.loss(outputs, targets)
-        return jnp.mean(outputs.argmax(-1) == targets)
+        return jnp.mean(asked(outputs, targets, self.heads).argmax(-1) == targets)
 
 
 def check_split(split: str) -> None:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from evodev.tasks.base import Life, Split, Task, check_counts
 from evodev.tasks.digits import FewShotDigits
-from evodev.types import Array, Key, Outputs, Scalar, Targets
+from evodev.types import Array, Key
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,10 @@ class ContinualDigits(Task):
     """``phases`` one after the other, each of ``ways`` new classes of shifted digits, one example of each a step.
 
     Classes and their labels are drawn anew in each life. The probe set covers the classes of all phases, phase by phase, or
-    of the first phase only: its loss at the end of the life, against that at the end of the first phase, is retention.
-    Class-incremental answers are among the classes of all phases; task-incremental ones among those of the phase that
-    the example comes from, whatever is said of the others. What a learner does in life is its own affair in both.
+    of the first phase only; what is left of a phase at the end of the life is ``fitness.retention``. Class-incremental
+    answers are among the classes of all phases; task-incremental ones among those of the phase that the example comes
+    from, a head of its own, whatever is said of the others. That is how answers are judged: whether a learner lets only
+    the classes of a head compete in its own loss is told it apart (``Gradient.heads``, for both scenarios).
 
     Attributes:
         phases: sets of classes, in sequence.
@@ -78,6 +79,15 @@ class ContinualDigits(Task):
         return self.ways
 
     @property
+    def phase_ends(self) -> tuple[int, ...]:
+        ends = tuple(self.shots * (1 + i) for i in range(self.phases))
+        return ends if self.probe == "all" else ends[:1]
+
+    @property
+    def heads(self) -> int:
+        return self.phases if self.scenario == "task" else 1
+
+    @property
     def ignorant_loss(self) -> float:
         return log(self.ways if self.scenario == "task" else self.outputs)
 
@@ -100,16 +110,3 @@ class ContinualDigits(Task):
             return own[: 1 if self.probe == "first" else None].reshape(-1, *x.shape[1:])
 
         return Life(stream(life.inputs), stream(life.targets), probes(life.probe_inputs), probes(life.probe_targets))
-
-    def loss(self, outputs: Outputs, targets: Targets) -> Scalar:
-        return super().loss(self._asked(outputs, targets), targets)
-
-    def score(self, outputs: Outputs, targets: Targets) -> Scalar:
-        return super().score(self._asked(outputs, targets), targets)
-
-    def _asked(self, outputs: Outputs, targets: Targets) -> Outputs:
-        """Outputs in which, if the phase is known, no class of another one can be the answer."""
-        if self.scenario == "class":
-            return outputs
-        same = jnp.arange(self.outputs) // self.ways == (targets // self.ways)[:, None]
-        return jnp.where(same, outputs, -jnp.inf)

@@ -18,20 +18,22 @@ class Switching(Task):
 
     Periods are counted from the end of the life: the last world always reigns for a whole one, the first may be cut short.
     The probe set belongs to one world all life long, so such lives are to be scored by their last probe: with ``last`` it
-    says how far a period brings a learner in a new world, with ``previous`` what it retains of the world before. A world is
-    a life of the wrapped task of the same family, so that the held-out families stay what they are.
+    says how far a period brings a learner in a new world, with ``previous`` how it answers in the world before. With ``all``
+    every world is probed, each with its own set, and what is left of a world since it last reigned is
+    ``fitness.retention``. A world is a life of the wrapped task of the same family, so that the held-out families stay
+    what they are.
 
     Attributes:
         task: gives the worlds.
         period: steps between switches, from 1 (every step) to the steps of a life; frozen if none.
         worlds: different worlds of a life, which then come around in turn; a new one at every switch if none.
-        probe: the world that is probed: the one that reigns last, or the one before it.
+        probe: the world that is probed: the one that reigns last, or the one before it; or each of them.
     """
 
     task: Task = Teacher()
     period: int | None = 10
     worlds: int | None = None
-    probe: Literal["last", "previous"] = "last"
+    probe: Literal["last", "previous", "all"] = "last"
 
     def __post_init__(self) -> None:
         if isinstance(self.task, Acting):
@@ -42,7 +44,7 @@ class Switching(Task):
             )
         if self.worlds is not None and self.worlds < 2:
             raise ValueError(f"task: worlds must be at least 2, or none for always new ones; given {self.worlds}")
-        if self.probe == "previous" and self._visited.max() == 0:
+        if self.probe != "last" and self._visited.max() == 0:
             raise ValueError("task: there is no previous world to probe in a life that never switches; probe last")
 
     @property
@@ -82,6 +84,15 @@ class Switching(Task):
         return min(self.steps * self.batch, (int(self._visited.max()) + 1) * self.task.labels)
 
     @property
+    def phase_ends(self) -> tuple[int, ...]:
+        worlds = range(int(self._visited.max()) + 1) if self.probe == "all" else ()
+        return tuple(int(np.flatnonzero(self._visited == world)[-1]) + 1 for world in worlds)
+
+    @property
+    def heads(self) -> int:
+        return self.task.heads
+
+    @property
     def unit(self) -> str:
         return self.task.unit
 
@@ -98,12 +109,13 @@ class Switching(Task):
         visited = self._visited
         worlds = jax.vmap(lambda k: self.task.sample(split, key=k))(jax.random.split(key, int(visited.max()) + 1))
         steps = np.arange(self.steps)
-        probed = visited[-1] if self.probe == "last" else visited[visited != visited[-1]][-1]
+        previous = visited[visited != visited[-1]][-1:]
+        probed = {"last": visited[-1:], "previous": previous, "all": np.arange(int(visited.max()) + 1)}[self.probe]
+        probes = worlds.probe_inputs[probed], worlds.probe_targets[probed]
         return Life(
             worlds.inputs[visited, steps],
             worlds.targets[visited, steps],
-            worlds.probe_inputs[probed],
-            worlds.probe_targets[probed],
+            *(x.reshape(-1, *x.shape[2:]) for x in probes),
         )
 
     def loss(self, outputs: Outputs, targets: Targets) -> Scalar:

@@ -217,9 +217,37 @@ def test_replay_learns_from_the_new_batch_and_then_from_the_life_so_far(network:
     np.testing.assert_array_equal(state.replay.targets[:5], X[:, :2])
 
 
+def test_only_the_classes_of_the_targets_own_head_compete_in_the_learners_loss() -> None:
+    substrate, classes = mlp((3, 4)), jnp.array([0, 1, 1, 0, 1])
+    network, name = random_network(substrate), "input->output"
+    genes = {f"{gene}/log_rate": jnp.zeros(()) for gene in (name, "output")}
+
+    def learned(heads: int) -> np.ndarray:
+        learner = Gradient(heads=heads)
+        state = learner.init(genes, network, substrate, key=KEY)
+        return np.asarray(learner.step(genes, state, X, classes, substrate, key=KEY).network.weights[name])
+
+    assert (learned(1) != network.weights[name]).all()
+    by_head = learned(2)
+    # as if the other head's outputs were not there
+    pair = mlp((3, 2))
+    own = replace(
+        random_network(pair),
+        weights={name: network.weights[name][:, :2]},
+        biases={k: b[:2] if k == "output" else b for k, b in network.biases.items()},
+    )
+    state = Gradient().step(genes, Gradient().init(genes, own, pair, key=KEY), X, classes, pair, key=KEY)
+    np.testing.assert_allclose(by_head[:, :2], state.network.weights[name], rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(by_head[:, 2:], network.weights[name][:, 2:])
+    with pytest.raises(ValueError, match="4 outputs do not fall into 3 heads of equal size"):
+        Gradient(heads=3).genome_spec(substrate)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"heads": 0}, "heads must be at least 1"),
+        ({"heads": 2, "loss": "squared_error"}, "heads are of classes"),
         ({"momentum": 1.0}, "momentum must lie between 0 and 1"),
         ({"replay": -1}, "replay must be at least 0"),
         ({"capacity": 0}, "capacity must be at least 1"),

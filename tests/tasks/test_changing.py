@@ -13,30 +13,42 @@ from evodev.tasks.modality import decoded, encoded, orthants
 SHORT = Teacher(features=2, updates=7, shots=3, probes=4)
 
 
-def _worlds(task: Switching) -> tuple[list[int], int]:
-    """Which of the wrapped task's worlds each step shows, and which is probed."""
+def _worlds(task: Switching) -> tuple[list[int], list[int]]:
+    """Which of the wrapped task's worlds each step shows, and which are probed."""
     key = jax.random.key(0)
     life = task.sample("train", key=key)
     worlds = [task.task.sample("train", key=k) for k in jax.random.split(key, len(set(task._visited)))]
     steps = [[i for i, w in enumerate(worlds) if np.allclose(w.inputs[t], x, atol=1e-5)] for t, x in enumerate(life.inputs)]
-    probed = [i for i, w in enumerate(worlds) if np.allclose(w.probe_inputs, life.probe_inputs, atol=1e-5)]
-    assert all(len(own) == 1 for own in [*steps, probed])
-    return [own[0] for own in steps], probed[0]
+    sets = life.probe_inputs.reshape(-1, *worlds[0].probe_inputs.shape)
+    probed = [[i for i, w in enumerate(worlds) if np.allclose(w.probe_inputs, x, atol=1e-5)] for x in sets]
+    assert all(len(own) == 1 for own in [*steps, *probed])
+    return [own[0] for own in steps], [own[0] for own in probed]
 
 
 @pytest.mark.parametrize(
     ("fields", "steps", "probed"),
     [
-        ({"period": None}, [0] * 7, 0),
-        ({"period": 7}, [0] * 7, 0),
-        ({"period": 1}, list(range(7)), 6),
-        ({"period": 3}, [0, 1, 1, 1, 2, 2, 2], 2),
-        ({"period": 3, "probe": "previous"}, [0, 1, 1, 1, 2, 2, 2], 1),
-        ({"period": 2, "worlds": 2}, [0, 1, 1, 0, 0, 1, 1], 1),
+        ({"period": None}, [0] * 7, [0]),
+        ({"period": 7}, [0] * 7, [0]),
+        ({"period": 1}, list(range(7)), [6]),
+        ({"period": 3}, [0, 1, 1, 1, 2, 2, 2], [2]),
+        ({"period": 3, "probe": "previous"}, [0, 1, 1, 1, 2, 2, 2], [1]),
+        ({"period": 3, "probe": "all"}, [0, 1, 1, 1, 2, 2, 2], [0, 1, 2]),
+        ({"period": 2, "worlds": 2}, [0, 1, 1, 0, 0, 1, 1], [1]),
+        ({"period": 2, "worlds": 2, "probe": "all"}, [0, 1, 1, 0, 0, 1, 1], [0, 1]),
     ],
 )
-def test_the_world_switches_every_period_counted_from_the_end(fields: dict, steps: list[int], probed: int) -> None:
+def test_the_world_switches_every_period_counted_from_the_end(fields: dict, steps: list[int], probed: list[int]) -> None:
     assert _worlds(Switching(SHORT, **fields)) == (steps, probed)
+
+
+def test_a_phase_ends_when_its_world_has_reigned_for_the_last_time() -> None:
+    assert Switching(SHORT, 3).phase_ends == ()
+    assert Switching(SHORT, 3, probe="all").phase_ends == (1, 4, 7)
+    assert Switching(SHORT, 2, 2, probe="all").phase_ends == (5, 7)
+    assert Switching(SHORT, 1, 3, probe="all").phase_ends == (7, 5, 6)
+    assert ContinualDigits(phases=3, shots=4).phase_ends == (4, 8, 12)
+    assert ContinualDigits(phases=3, shots=4, probe="first").phase_ends == (4,)
 
 
 def test_labels_are_those_of_all_worlds() -> None:
@@ -52,6 +64,7 @@ def test_labels_are_those_of_all_worlds() -> None:
         ({"period": 0}, "period must be from 1 to 7"),
         ({"worlds": 1, "period": 2}, "worlds must be at least 2"),
         ({"period": None, "probe": "previous"}, "no previous world to probe in a life that never switches"),
+        ({"period": None, "probe": "all"}, "no previous world to probe in a life that never switches"),
     ],
 )
 def test_impossible_switches_are_refused(fields: dict, message: str) -> None:

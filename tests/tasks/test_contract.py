@@ -36,9 +36,14 @@ def test_lives_have_the_declared_shapes(sampled: Sampled) -> None:
     task = sampled.task
     assert np.prod(task.grid) == task.inputs
     assert 0 < task.labels <= task.steps * task.batch
+    assert task.outputs % task.heads == 0
+    ends = task.phase_ends
+    assert all(0 < end <= task.steps for end in ends)
+    assert not ends or min(ends) < task.steps
     for life in sampled.lives.values():
         assert life.inputs.reshape(LIVES, task.steps, task.batch, -1).shape[-1] == task.inputs
         assert life.probe_inputs.reshape(LIVES, life.probe_inputs.shape[1], -1).shape[-1] == task.inputs
+        assert life.probe_inputs.shape[1] % max(1, len(ends)) == 0
         assert np.isfinite(life.inputs).all()
         classes = task.problem == "classification"
         outputs = () if classes else (task.outputs,)
