@@ -13,7 +13,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "types",
-        "genome ranking substrate",
+        "genome pareto ranking substrate",
         "network",
         "compactness",
         "decoders learners tasks",
