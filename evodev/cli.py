@@ -135,7 +135,7 @@ def concrete(value: Any) -> tuple[Any, Any]:
     made, values = [], {}
     for field in dataclasses.fields(value):
         content = getattr(value, field.name)
-        if not field.init or not _settable(content):
+        if not field.init or not _settable(hints[field.name], content):
             continue
         if dataclasses.is_dataclass(content):
             kind, content = concrete(content)
@@ -162,10 +162,12 @@ def _is_open(hint: Any) -> bool:
     ) not in (tuple, dict, typing.Literal)
 
 
-def _settable(content: Any) -> bool:
+def _settable(hint: Any, content: Any) -> bool:
     if dataclasses.is_dataclass(content):
         return True
-    return content is not None and not (isinstance(content, tuple) and not content) and not callable(content)
+    if content == ():  # what could stand in it must be plain to say
+        return typing.get_args(hint) in [(kind, ...) for kind in (str, int, float)]
+    return content is not None and not callable(content)
 
 
 def rebuilt(original: Any, typed: Any) -> Any:
@@ -331,6 +333,7 @@ def conclude(run: Any) -> None:
 
     result = workflow.compare_run(run, say=say)
     page = workflow.report_run(run)
+    show_front(run)
     show(result)
     print(f"report: {page}")
 
@@ -343,6 +346,17 @@ def show(comparison: dict[str, Any]) -> None:
 
     console = Console(width=None if sys.stdout.isatty() else 180)
     console.print(console_table(comparison))
+
+
+def show_front(run: Any) -> None:
+    """The trade-off of a search by several objectives."""
+    from rich.console import Console
+
+    from evodev.report.table import console_front
+
+    table = console_front(run.metrics())
+    if table is not None:
+        Console(width=None if sys.stdout.isatty() else 180).print(table)
 
 
 def search_command(arguments: list[str]) -> int:
