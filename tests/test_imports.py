@@ -29,7 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "analysis report",
         "experiment",
         "presets runs",
-        "workflow",
+        "workflow arguments",
         "cli",
     )
 )
