@@ -73,7 +73,9 @@ def front_rows(metrics: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[li
     return list(front[0]), [[f"{value:.4g}" for value in point.values()] for point in front]
 
 
-FRONT = "first front of the last generation on its train lives; higher is better, costs have a minus and are in thousands"
+FRONT = (
+    "first front of the last generation on its train lives; higher is better; costs have a minus, all but activity in thousands"
+)
 """How to read :func:`front_rows`."""
 
 
@@ -82,7 +84,7 @@ def console_front(metrics: Sequence[Mapping[str, Any]]) -> Table | None:
     found = front_rows(metrics)
     if found is None:
         return None
-    table = Table(*found[0], title="Trade-off", caption=FRONT, box=SIMPLE_HEAD)
+    table = Table(*found[0], title="Trade-off", caption=FRONT, box=SIMPLE_HEAD, min_width=72)
     for row in found[1]:
         table.add_row(*row)
     return table
