@@ -11,11 +11,10 @@ from evodev.types import Array, Float, Shaped
 def _code(values: Array) -> Array:
     """Order-preserving unsigned integer code of float32 numbers; unsigned integers are their own."""
     values = jax.lax.stop_gradient(values)
-    if values.dtype != jnp.uint32:
-        bits = jax.lax.bitcast_convert_type(values.astype(jnp.float32), jnp.uint32)
-        values = jnp.where(bits >> 31 == 1, ~bits, bits | jnp.uint32(0x80000000))
-    # worked out once: a compiler that did so for the count and for the comparison each might round them differently
-    return jax.lax.optimization_barrier(values)
+    if values.dtype == jnp.uint32:
+        return values
+    bits = jax.lax.bitcast_convert_type(values.astype(jnp.float32), jnp.uint32)
+    return jnp.where(bits >> 31 == 1, ~bits, bits | jnp.uint32(0x80000000))
 
 
 @partial(jax.jit, static_argnames="bits")
@@ -46,24 +45,40 @@ def _bisect(digits: Array, bits: int, count: Array, found: Array) -> tuple[Array
     return jax.lax.while_loop(lambda carry: (carry[0] > 0) & ~carry[3].all(), halve, start)[1:]
 
 
-def _select(code: Array, count: Array) -> tuple[Array, Array, Array]:
-    """A code that at most ``count`` entries of the last axis are above; how many are; and whether there are just ``count``.
+def _select(code: Array, count: Array) -> tuple[Array, Array, Array, Array]:
+    """Which entries of the last axis are above a cut that at most ``count`` are above; which are at it, unless just ``count``
+    are above; how many are above; and whether just ``count``.
 
-    If not, more than ``count`` reach it, or all codes do. Bisects on halves of the code, which takes half the memory, and
-    ends when everything is found; on a CPU that is many times faster than a sort. ``count`` may be traced.
+    If not, more than ``count`` reach the cut, or all do. Bisects on one half of the code and then on the other, each of which
+    takes half the memory; on a CPU that is many times faster than a sort. ``count`` may be traced.
     """
     count = jnp.broadcast_to(jax.lax.stop_gradient(count), code.shape[:-1])
-    high = (code >> 16).astype(jnp.uint16)
-    top, above, settled = _bisect(high, 16, count, jnp.zeros(count.shape, bool))
-    rest = jnp.where(high == top.astype(jnp.uint16)[..., None], code.astype(jnp.uint16), jnp.uint16(0))
-    low, more, found = _bisect(rest, 16, count - above, settled)
-    return (top << 16) | jnp.where(settled, jnp.uint32(0xFFFF), low), above + more, found
+
+    def half(i: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        cut, above, found, *_ = carry
+        shift = jnp.where(i == 0, jnp.uint32(16), jnp.uint32(0))
+        undecided = (i == 0) | (code >> 16 == cut[..., None] >> 16)
+        digits = jnp.where(undecided, (code >> shift).astype(jnp.uint16), jnp.uint16(0))
+        low, more, hit = _bisect(digits, 16, count - above, found)
+        cut = cut | jnp.where(found, jnp.uint32(0xFFFF), low << shift)
+
+        # compared in here, where the codes are read that were counted: outside, a compiler may work the numbers out a second
+        # time and round them differently
+        def compare() -> tuple[Array, Array]:
+            return code > cut[..., None], (code == cut[..., None]) & ~hit[..., None]
+
+        return cut, above + more, hit, *jax.lax.cond(i == 1, compare, lambda: tuple(carry[3:]))
+
+    none, nobody = jnp.zeros(count.shape, jnp.uint32), jnp.zeros(code.shape, bool)
+    start = (none, none.astype(jnp.int32), jnp.zeros(count.shape, bool), nobody, nobody)
+    _, above, found, over, ties = jax.lax.fori_loop(0, 2, half, start)
+    return over, ties, above, found
 
 
 def top_and_cutoff(values: Float[Array, "*shape n"], count: Array) -> tuple[Float[Array, "*shape n"], Float[Array, "*shape"]]:
     """:func:`top_mask`, and the largest number that is not in it: -inf if all are."""
     code = _code(values)
-    above = code > _select(code, count)[0][..., None]
+    above = _select(code, count)[0]
     cut = jnp.where(above, jnp.uint32(0), code).max(-1)
     bits = jnp.where(cut >> 31 == 1, cut & jnp.uint32(0x7FFFFFFF), ~cut)
     least = jnp.where(cut == 0, -jnp.inf, jax.lax.bitcast_convert_type(bits, jnp.float32))
@@ -82,11 +97,10 @@ def top_mask(values: Float[Array, "*shape n"], count: Array) -> Float[Array, "*s
 def top_exactly(values: Shaped[Array, "*shape n"], count: Array) -> Float[Array, "*shape n"]:
     """Mask of exactly ``count`` largest entries along the last axis; of those that tie, the first. Floats, or uint32."""
     code, size = _code(values), values.shape[-1]
-    cut, above, found = _select(code, count)
-    ties = (code == cut[..., None]) & ~found[..., None]
+    over, ties, above, found = _select(code, count)
     place = jnp.where(ties, jnp.arange(size, 0, -1, dtype=jnp.uint32), jnp.uint32(0))
     last = _bisect(place, size.bit_length(), count - above, found)[0]
-    return ((code > cut[..., None]) | (place > last[..., None])).astype(jnp.float32)
+    return (over | (place > last[..., None])).astype(jnp.float32)
 
 
 def straight_through(mask: Float[Array, "*shape"], excess: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

@@ -1,6 +1,6 @@
 """What a step of life costs, learner by learner, against a bare forward and backward pass of the same network.
 
-32 networks of 144-128-64-5 (a fifth of the synapses exist) live 20 steps of five samples each, together under one vmap on one
+16 networks of 144-128-64-5 (a fifth of the synapses exist) live 20 steps of five samples each, together under one vmap on one
 core, as the default few-shot digits would have it. A learner's life-step is a twentieth of such a life, perceiving and being
 born included; the bare pass is answer, cross-entropy and gradient in all weights, and nothing is done with the gradient. Both
 times are processor time, taken in turns in one process, and a row is the median of the ratios within a round: neighbours on
@@ -43,7 +43,7 @@ from evodev.network import Network, forward, synapses
 from evodev.substrate import Substrate, mlp, recurrent
 from evodev.types import Array
 
-LIVES, STEPS, BATCH = 32, 20, 5
+LIVES, STEPS, BATCH = 16, 20, 5
 TARGET = 3.0
 GROWN = mlp((144, 128, 64, 5))
 BLANK = mlp((144, 128, 64, 5), blank_readout=True)
@@ -135,9 +135,9 @@ def bare(entry: Entry) -> Callable[[], Any]:
             answers = forward(substrate, network.replace(weights=params[0], biases=params[1]), x)
             return optax.softmax_cross_entropy_with_integer_labels(answers, targets).mean()
 
-        params = (network.weights, network.biases)
-        # carried from step to step, so that none of the gradients is left out as unused
-        return jax.lax.scan(lambda _, x: (jax.grad(loss)(params, x), None), params, inputs)[0]
+        # the gradient takes the place of the weights: as in a life, they are new in each step, so that no transposed copy of
+        # them can be made ahead, and none of the gradient is left out as unused
+        return jax.lax.scan(lambda params, x: (jax.grad(loss)(params, x), None), (network.weights, network.biases), inputs)[0]
 
     run = jax.jit(jax.vmap(life))
     return lambda: jax.block_until_ready(run(networks, inputs, targets))
