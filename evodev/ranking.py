@@ -45,6 +45,7 @@ def _bisect(digits: Array, bits: int, count: Array, found: Array) -> tuple[Array
     return jax.lax.while_loop(lambda carry: (carry[0] > 0) & ~carry[3].all(), halve, start)[1:]
 
 
+@jax.jit
 def _select(code: Array, count: Array) -> tuple[Array, Array, Array, Array]:
     """Which entries of the last axis are above a cut that at most ``count`` are above; which are at it, unless just ``count``
     are above; how many are above; and whether just ``count``.

@@ -16,7 +16,7 @@ replay, which learns from several batches a step and is measured by the batch; w
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -52,12 +52,15 @@ TOLD = recurrent(144 + 5, 128, 5, ticks=2)
 
 @dataclass(frozen=True)
 class Entry:
-    """A learner, where it lives, and how many batches it learns from in a step."""
+    """A learner, where it lives, how many batches it learns from in a step, and what most of its time goes into."""
 
     learner: Learner
     substrate: Substrate = GROWN
     batches: int = 1
+    dear: str = "weights, and whatever else it keeps a synapse, are read and written, as much again as in the bare pass"
 
+
+RANKING = "at each exchange all places of a projection are ranked exactly, twice, in about 25 passes over them each"
 
 ENTRIES: dict[str, Entry] = {
     "innate": Entry(NoLearning()),
@@ -80,10 +83,10 @@ ENTRIES: dict[str, Entry] = {
     "neuromodulated, error": Entry(Neuromodulated()),
     "neuromodulated, reward": Entry(Neuromodulated("reward")),
     "neuromodulated, own": Entry(Neuromodulated("own")),
-    "structural, random (SET)": Entry(Structural()),
-    "structural, gradient (RigL)": Entry(Structural(regrow="gradient")),
-    "critical_period": Entry(CriticalPeriod()),
-    "critical_period, never closing": Entry(CriticalPeriod(window=1000.0, turnover=0.03)),
+    "structural, random (SET)": Entry(Structural(), dear=RANKING),
+    "structural, gradient (RigL)": Entry(Structural(regrow="gradient"), dear=RANKING),
+    "critical_period": Entry(CriticalPeriod(), dear=RANKING),
+    "critical_period, never closing": Entry(CriticalPeriod(window=1000.0, turnover=0.03), dear=RANKING),
 }
 """A line a learner."""
 
@@ -94,7 +97,7 @@ def born(substrate: Substrate, learner: Learner) -> tuple[Network, Array, Array]
     genome = jnp.zeros(random.genome_spec(substrate).size)
     networks = jax.vmap(lambda key: random.grow(genome, substrate, key=key))(keys)
     masks = {p.name: networks.masks[p.name] for p in substrate.grown}
-    networks = networks.replace(channels={name: jax.tree.map(lambda mask: 0.1 * mask, masks) for name in learner.asks})
+    networks = replace(networks, channels={name: jax.tree.map(lambda mask: 0.1 * mask, masks) for name in learner.asks})
     features = substrate.input.size - (5 if isinstance(learner, InContext) else 0)
     inputs = jax.random.normal(jax.random.key(1), (LIVES, STEPS, BATCH, features))
     rewarded = "reward" in learner.needs
@@ -132,7 +135,7 @@ def bare(entry: Entry) -> Callable[[], Any]:
 
     def life(network: Network, inputs: Array, targets: Array) -> Any:
         def loss(params: Any, x: Array) -> Array:
-            answers = forward(substrate, network.replace(weights=params[0], biases=params[1]), x)
+            answers = forward(substrate, replace(network, weights=params[0], biases=params[1]), x)
             return optax.softmax_cross_entropy_with_integer_labels(answers, targets).mean()
 
         # the gradient takes the place of the weights: as in a life, they are new in each step, so that no transposed copy of
@@ -153,7 +156,8 @@ def seconds(run: Callable[[], Any]) -> float:
 def row(name: str, entry: Entry, repeats: int) -> dict[str, Any]:
     """Ratio of a learner's life-step to the bare pass, and what the ledger counts."""
     run, alone = living(entry), bare(entry)
-    run(), alone()
+    run()
+    alone()
     times = np.array([(seconds(run), seconds(alone)) for _ in range(repeats)])
     ratios = times[:, 0] / times[:, 1] / entry.batches
     low, value, high = (float(q) for q in np.percentile(ratios, [25, 50, 75]))
@@ -167,6 +171,8 @@ def row(name: str, entry: Entry, repeats: int) -> dict[str, Any]:
     )
     if entry.batches > 1:
         note = f"learns from {entry.batches} batches a step, so by {entry.batches} bare passes; {note}"
+    if value > TARGET:
+        note = f"over, because {entry.dear}; {note}"
     return {
         "label": name, "measured": value, "lo": low, "hi": high, "unit": "bare passes", "target": TARGET, "met": value <= TARGET,
         "note": note,

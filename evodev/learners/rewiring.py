@@ -1,7 +1,7 @@
 """Synapses that go and synapses that come: what every learner shares that changes which there are."""
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -155,14 +155,14 @@ class Rewiring(Learner):
         notes = self.watch(genes, state.notes, network, inputs, substrate, age=age)
 
         def rewire(masks: dict[str, Array], weights: dict[str, Array], notes: Any) -> Any:
-            before = network.replace(masks=network.masks | masks, weights=network.weights | weights)
+            before = replace(network, masks=network.masks | masks, weights=network.weights | weights)
             return self.rewire(genes, notes, before, inputs, targets, substrate, age=age, key=key_rewire)
 
         grown = [p.name for p in substrate.grown]
         masks, weights = ({name: of[name] for name in grown} for of in (network.masks, network.weights))
         # all lives are of one age, so that under vmap this stays a branch: nothing to do, no cost
         now = jax.lax.cond(age % self.period == 0, rewire, lambda *kept: kept, masks, weights, notes)
-        network = network.replace(masks=network.masks | now[0], weights=network.weights | now[1])
+        network = replace(network, masks=network.masks | now[0], weights=network.weights | now[1])
         return RewiredState(inner._replace(network=network), age, now[2])
 
     def predict(self, genes: Genes, state: RewiredState, inputs: Inputs, substrate: Substrate) -> Outputs:
