@@ -8,7 +8,8 @@ the machine hit both alike. Networks that the learner needs otherwise (a blank r
 their own.
 
 Expected: one pass and some reading and writing of weights for each batch learned from, so less than 3 for every learner but
-replay, which learns from several batches a step and is measured by the batch; what rewires costs least of its time ranking.
+replay, which learns from several batches a step and is measured by the batch; what rewires, which
+spends most of its time ranking, was still over that when this was written (about 4 to 7 in trial runs on a busy machine).
 
     taskset -c 0 python -m benchmarks.lives.cost [--repeats N] [--only WORD]
 """
