@@ -39,7 +39,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 
 HELPED = {
     ("learners.episodic", "learners.hebbian"),
-    ("learners.critical_period", "learners.gradient"),
+    ("learners.rewiring", "learners.gradient"),
     ("learners.structural", "learners.gradient"),
     ("learners.critical_period", "learners.rewiring"),
     ("learners.structural", "learners.rewiring"),
