@@ -100,7 +100,7 @@ def live_arm(arm: Arm, setting: Setting, lives: Life, *, key: Key) -> LifetimeLo
         arm.develop, jax.tree.map(lambda x: jnp.asarray(x)[None], arm.subject), arm.learner, arm.substrate,
         setting.task, lives, probe_steps(setting.task.steps, setting.schedule.probes),
         key=key, stochastic=arm.stochastic, chunk=choose_chunk(like, setting.task, subjects=1, lives=count),
-        devices=device_count(count), ledger=True,
+        devices=device_count(count), ledger=True, online=setting.fitness.needs_online,
     )  # fmt: skip
     return jax.tree.map(lambda x: np.asarray(x)[0], log)
 
@@ -141,6 +141,8 @@ def measure(arm: Arm, log: LifetimeLog, setting: Setting, config: Comparison) ->
         scores["jumpstart"] = scalar(jumpstart(cast(Any, loss), setting.task.ignorant_loss), config.bootstrap)
         scores["slope_aligned"] = scalar(slope_aligned(cast(Any, loss), schedule), config.bootstrap)
         scores["asymptote"] = scalar(loss[:, -1], config.bootstrap)
+    if log.online is not None:
+        scores["online"] = scalar(worst_where_failed(np.asarray(log.online).mean(1), setting), config.bootstrap)
     if setting.task.problem == "classification":
         curves["accuracy"] = summary(score)
         scores["samples_to"], scores["operations_to"] = {}, {}

@@ -57,7 +57,7 @@ def operations_to(log: LifetimeLog, schedule: tuple[int, ...], threshold: float)
     return steps * log.batch * jnp.asarray(log.operations), censored
 
 
-MEASURES = ("aulc", "final", "slope", "jumpstart", "steps_to", "operations_to")
+MEASURES = ("aulc", "final", "slope", "jumpstart", "steps_to", "operations_to", "online")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class Fitness:
     Attributes:
         measure: ``aulc`` (minus the mean loss over the life), ``final`` (minus the loss at its end), ``slope``
             (:func:`slope_aligned`), ``jumpstart`` (minus the loss at birth), ``steps_to`` (minus the steps to the threshold,
-            those of the life where it is never reached), ``operations_to`` (minus the thousands of operations to it).
+            those of the life where it is never reached), ``operations_to`` (minus the thousands of operations to it),
+            ``online`` (minus the mean loss on the batches of the life, each answered before it was learned from).
         operations_cost: subtracted for each thousand synaptic operations that learning from one sample takes.
         worst: given to a failed life, and the least that any life can get, so that failing is never the better choice.
         also: further measures and the weights with which they are added.
@@ -76,7 +77,7 @@ class Fitness:
         traffic_cost: subtracted for each thousand synaptic operations that an answer needs, mean over probes.
     """
 
-    measure: Literal["aulc", "final", "slope", "jumpstart", "steps_to", "operations_to"] = "aulc"
+    measure: Literal["aulc", "final", "slope", "jumpstart", "steps_to", "operations_to", "online"] = "aulc"
     operations_cost: float = 0.0
     worst: float = -100.0
     also: dict[str, float] = field(default_factory=dict)
@@ -113,6 +114,11 @@ class Fitness:
         """Whether a life has to be lived with ``ledger`` to be scored."""
         return self.activity_cost != 0 or self.traffic_cost != 0
 
+    @property
+    def needs_online(self) -> bool:
+        """Whether a life has to be lived with ``online`` to be scored."""
+        return "online" in (self.measure, *self.also)
+
     def _measured(self, name: str, log: LifetimeLog, schedule: tuple[int, ...]) -> Float[Array, "*lives"]:
         match name:
             case "aulc":
@@ -125,8 +131,12 @@ class Fitness:
                 return -log.loss[..., 0]
             case "steps_to":
                 return -steps_to(log.score, schedule, self.threshold)[0].astype(jnp.float32)
-            case _:
+            case "operations_to":
                 return -operations_to(log, schedule, self.threshold)[0] / 1000
+            case _:
+                if log.online is None:
+                    raise ValueError("fitness: online needs a life whose batches were answered before they were learned from")
+                return -log.online.mean(-1)
 
 
 __all__ = ["MEASURES", "Batched", "Curve", "Fitness", "Scalar", "aulc", "jumpstart", "operations_to", "slope_aligned", "steps_to"]

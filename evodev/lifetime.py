@@ -35,7 +35,8 @@ class LifetimeLog:
 
     ``operations`` are synaptic operations to learn from one sample, ``synapses`` those of the network at birth and of the
     learner's memory, ``failed`` is set if any probe was not finite. ``energy`` is there if it was asked for and the learner
-    tells; ``batch`` are the samples of a step.
+    tells; ``batch`` are the samples of a step. ``online`` is the loss on each batch before it was learned from (steps,), if
+    asked for: the honest measure of a life in which the world changes (prequential, Dawid 1984).
     """
 
     loss: Curve
@@ -44,6 +45,7 @@ class LifetimeLog:
     synapses: Scalar
     failed: Flag
     energy: Energy | None = None
+    online: Curve | None = None
     batch: int = struct.field(pytree_node=False, default=1)
 
 
@@ -69,6 +71,7 @@ def live(
     *,
     key: Key,
     ledger: bool = False,
+    online: bool = False,
 ) -> LifetimeLog:
     """Let one network learn through one life.
 
@@ -81,6 +84,7 @@ def live(
         schedule: :func:`probe_steps` of the task's steps.
         key: for learners that draw at random.
         ledger: also measure, at each probe, what answering costs.
+        online: also answer each batch before learning from it.
     """
     steps, batch = life.inputs.shape[:2]
     everything = jnp.concatenate([life.inputs.reshape(steps * batch, -1), life.probe_inputs.reshape(len(life.probe_inputs), -1)])
@@ -109,16 +113,17 @@ def live(
         measures = [task.loss(outputs, life.probe_targets), task.score(outputs, life.probe_targets)]
         return jnp.stack(measures + (spent(state) if ledger else []))
 
-    def step(state: Any, now: tuple[Array, Array, Array, Array]) -> tuple[Any, Array]:
+    def step(state: Any, now: tuple[Array, Array, Array, Array]) -> tuple[Any, tuple[Array, Scalar | None]]:
         inputs, targets, step_key, is_probed = now
+        unlearned = task.loss(learner.predict(genes, state, inputs, substrate), targets) if online else None
         state = learner.step(genes, state, inputs, targets, substrate, key=step_key)
         # the schedule is the same for every life, so that under vmap this stays a branch: no probe, no cost
-        return state, jax.lax.cond(is_probed, probe, lambda _: jnp.zeros(birth.shape), state)
+        return state, (jax.lax.cond(is_probed, probe, lambda _: jnp.zeros(birth.shape), state), unlearned)
 
     birth = probe(state)
     is_probed = np.isin(np.arange(1, steps + 1), schedule)
     moments = (stream, life.targets, jax.random.split(key_steps, steps), jnp.asarray(is_probed))
-    _, measured = jax.lax.scan(step, state, moments)
+    _, (measured, unlearned) = jax.lax.scan(step, state, moments)
     curves = jnp.concatenate([birth[None], measured[np.flatnonzero(is_probed)]])
     operations, held = learner.operations(network, substrate), learner.memory(substrate)
     energy = None
@@ -130,7 +135,8 @@ def live(
         score=curves[:, 1],
         operations=operations,
         synapses=synapses(network) + held,
-        failed=~jnp.isfinite(curves[:, :2]).all(),
+        failed=~(jnp.isfinite(curves[:, :2]).all() & (unlearned is None or jnp.isfinite(unlearned).all())),
         energy=energy,
+        online=unlearned,
         batch=batch,
     )

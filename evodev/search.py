@@ -262,6 +262,7 @@ class Search:
             chunk=self.chunk,
             devices=self.devices,
             ledger=self.fitness.needs_ledger,
+            online=self.fitness.needs_online,
         )
         density = log.synapses.mean(1) / self.organism.substrate.synapses
         return self.fitness(log, self.probe_steps), log.failed, density
