@@ -301,7 +301,7 @@ def main() -> None:
     """Measure and write benchmarks/results/lives/crystal.json and crystal.png."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=8, help="outer seeds (default 8)")
-    parser.add_argument("--generations", type=int, default=1500, help="of a search (default 1500)")
+    parser.add_argument("--generations", type=int, default=800, help="of a search (default 800)")
     options = parser.parse_args()
     prepare_jax()
     # a seed at a time, so that a killed script leaves whole seeds
