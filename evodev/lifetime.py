@@ -11,7 +11,7 @@ from evodev.learners import Learner
 from evodev.network import Network, active_share, activities, synapses, traffic
 from evodev.substrate import Substrate
 from evodev.tasks import Life, Task
-from evodev.types import Array, Curve, Flag, Genes, Key, Scalar
+from evodev.types import Array, Curve, Flag, Float, Genes, Key, Scalar
 
 
 @struct.dataclass
@@ -45,7 +45,7 @@ class LifetimeLog:
     synapses: Scalar
     failed: Flag
     energy: Energy | None = None
-    online: Curve | None = None
+    online: Float[Array, " steps"] | None = None
     batch: int = struct.field(pytree_node=False, default=1)
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -38,7 +40,7 @@ def test_online_is_the_mean_over_all_batches_and_has_to_be_measured() -> None:
     assert Fitness("online").needs_online
     assert Fitness(also={"online": 1.0}).needs_online
     assert not Fitness().needs_online
-    assert float(Fitness("online")(log.replace(online=jnp.array([3.0, 1.0])), SCHEDULE)) == -2.0
+    assert float(Fitness("online")(replace(log, online=jnp.array([3.0, 1.0])), SCHEDULE)) == -2.0
     with pytest.raises(ValueError, match="online needs a life whose batches were answered before they were learned from"):
         Fitness("online")(log, SCHEDULE)
 

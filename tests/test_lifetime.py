@@ -169,7 +169,7 @@ def test_online_is_the_loss_on_each_batch_before_learning_from_it(network: Netwo
 
 
 def test_a_batch_without_a_finite_answer_fails_the_life(life: Life) -> None:
-    broken, own = life.replace(inputs=life.inputs.at[2].set(jnp.nan)), random_network(WHOLE)
+    broken, own = replace(life, inputs=life.inputs.at[2].set(jnp.nan)), random_network(WHOLE)
     for online in (False, True):
         log = live(NoLearning(), {}, own, WHOLE, TASK, broken, (0, 6), key=KEY, online=online)
         assert bool(log.failed) is online

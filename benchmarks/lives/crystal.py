@@ -128,7 +128,7 @@ def capacity(genome: Genome) -> Scalar:
     rate = {name.removesuffix("/log_rate"): jnp.exp(jnp.clip(v, -20, 5)) for name, v in genes.items() if "log_rate" in name}
     weights = [np.prod(substrate.shape(p)) * rate[p.name] * (genes[f"{p.name}/plastic"] > 0) for p in substrate.projections]
     biases = [p.size * rate[p.name] for p in substrate.populations[1:]]
-    return (sum(weights) + sum(biases)) / (substrate.synapses + sum(p.size for p in substrate.populations[1:]))
+    return sum([*weights, *biases], jnp.zeros(())) / (substrate.synapses + sum(p.size for p in substrate.populations[1:]))
 
 
 def change(genome: Genome, task: Switching, lives: int, *, key: Key) -> Scalar:

@@ -1,6 +1,6 @@
 """Switching: a world that does not stay as it is, from frozen to new at every step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import jax
@@ -129,7 +129,7 @@ class Switching(Task):
             )
         if not self.noise:
             return life
-        return life.replace(targets=life.targets + self.noise * jax.random.normal(key_noise, jnp.shape(life.targets)))
+        return replace(life, targets=life.targets + self.noise * jax.random.normal(key_noise, jnp.shape(life.targets)))
 
     def loss(self, outputs: Outputs, targets: Targets) -> Scalar:
         return self.task.loss(outputs, targets)

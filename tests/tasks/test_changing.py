@@ -1,5 +1,7 @@
 """Worlds that switch, classes in sequence, and one world in two modalities."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -89,7 +91,7 @@ def test_labels_are_those_of_all_worlds() -> None:
 )
 def test_impossible_switches_are_refused(fields: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Switching(**({"task": SHORT} | fields))
+        replace(Switching(SHORT, 7), **fields)
 
 
 def test_a_task_in_a_task_survives_the_file() -> None:
