@@ -87,7 +87,7 @@ def live_arm(arm: Arm, setting: Setting, lives: Life | World, *, key: Key) -> Li
         arm.develop, jax.tree.map(lambda x: jnp.asarray(x)[None], arm.subject), arm.learner, arm.substrate,
         setting.task, lives, probe_steps(setting.task.steps, setting.schedule.probes),
         key=key, stochastic=arm.stochastic, chunk=choose_chunk(like, setting.task, subjects=1, lives=count),
-        devices=device_count(count), ledger=True,
+        devices=device_count(count), ledger=True, online=setting.fitness.needs_online,
     )  # fmt: skip
     return jax.tree.map(lambda x: np.asarray(x)[0], log)
 
@@ -133,6 +133,8 @@ def measure(arm: Arm, log: LifetimeLog, setting: Setting, config: Comparison) ->
         left = np.asarray(retention(log, schedule))
         worst = setting.fitness.worst
         scores["retention"] = scalar(np.where(np.isfinite(left), np.maximum(left, worst), worst), config.bootstrap)
+    if log.online is not None:
+        scores["online"] = scalar(worst_where_failed(np.asarray(log.online).mean(1), setting), config.bootstrap)
     if setting.task.problem == "classification":
         curves["accuracy"] = summary(score)
         scores["samples_to"], scores["operations_to"] = {}, {}

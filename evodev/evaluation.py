@@ -69,6 +69,7 @@ def evaluate(
     chunk: Chunk,
     devices: int = 1,
     ledger: bool = False,
+    online: bool = False,
 ) -> LifetimeLog:
     """Every subject lives every life; logs have leading axes (subjects, lives).
 
@@ -88,6 +89,7 @@ def evaluate(
         chunk: what is evaluated together on one device.
         devices: local devices to divide the subjects (or the lives of a single one) among.
         ledger: also measure what answering costs (``LifetimeLog.energy``).
+        online: also answer each batch before learning from it (``LifetimeLog.online``).
     """
     count = jax.tree.leaves(subjects)[0].shape[0]
     life_count = jax.tree.leaves(lives)[0].shape[0]
@@ -99,7 +101,7 @@ def evaluate(
             grown = develop(subject, key=jax.random.fold_in(jax.random.fold_in(key_grow, index), life_index))
         network, genes = grown
         own_key = jax.random.fold_in(jax.random.fold_in(key_live, index), life_index)
-        return live(learner, genes, network, substrate, task, life, schedule, key=own_key, ledger=ledger)
+        return live(learner, genes, network, substrate, task, life, schedule, key=own_key, ledger=ledger, online=online)
 
     def all_lives(numbered_subjects: tuple[Any, Any], numbered_lives: tuple[Any, Any]) -> LifetimeLog:
         def one_subject(numbered: tuple[Any, Any]) -> LifetimeLog:
@@ -133,7 +135,7 @@ def evaluate(
 
 live_subjects = jax.jit(
     evaluate,
-    static_argnames=("develop", "learner", "substrate", "task", "schedule", "stochastic", "chunk", "devices", "ledger"),
+    static_argnames=("develop", "learner", "substrate", "task", "schedule", "stochastic", "chunk", "devices", "ledger", "online"),
 )
 """A compiled :func:`evaluate`; arms of equal parts share one program."""
 
@@ -149,6 +151,7 @@ def evaluate_organism(
     chunk: Chunk,
     devices: int = 1,
     ledger: bool = False,
+    online: bool = False,
 ) -> LifetimeLog:
     """:func:`evaluate` for genomes of an organism."""
     return evaluate(
@@ -164,6 +167,7 @@ def evaluate_organism(
         chunk=chunk,
         devices=devices,
         ledger=ledger,
+        online=online,
     )
 
 

@@ -80,7 +80,7 @@ def retention(log: LifetimeLog, schedule: tuple[int, ...]) -> Float[Array, "*liv
     return (jnp.asarray(phases.score)[..., -1, earlier] - jnp.asarray(phases.reached)[..., earlier]).mean(-1)
 
 
-MEASURES = ("aulc", "final", "slope", "jumpstart", "steps_to", "operations_to", "retention")
+MEASURES = ("aulc", "final", "slope", "jumpstart", "steps_to", "operations_to", "retention", "online")
 COSTS = ("operations", "synapses", "activity", "traffic")
 """What a life costs, as an objective: all but the share of active neurons in thousands, and with a minus."""
 
@@ -97,7 +97,8 @@ class Fitness:
         measure: ``aulc`` (minus the mean loss over the life), ``final`` (minus the loss at its end), ``slope``
             (:func:`slope_aligned`), ``jumpstart`` (minus the loss at birth), ``steps_to`` (minus the steps to the threshold,
             those of the life where it is never reached), ``operations_to`` (minus the thousands of operations to it),
-            ``retention`` (:func:`retention`, for tasks with phases).
+            ``retention`` (:func:`retention`, for tasks with phases), ``online`` (minus the mean loss on the batches of the life,
+            each answered before it was learned from).
         operations_cost: subtracted for each thousand synaptic operations that learning from one sample takes.
         worst: given to a failed life, and the least that any life can get, so that failing is never the better choice.
         also: further measures and the weights with which they are added.
@@ -108,7 +109,7 @@ class Fitness:
             (NSGA-II); the scalar alone if there are none.
     """
 
-    measure: Literal["aulc", "final", "slope", "jumpstart", "steps_to", "operations_to", "retention"] = "aulc"
+    measure: Literal["aulc", "final", "slope", "jumpstart", "steps_to", "operations_to", "retention", "online"] = "aulc"
     operations_cost: float = 0.0
     worst: float = -100.0
     also: dict[str, float] = field(default_factory=dict)
@@ -178,6 +179,11 @@ class Fitness:
         """Whether it can be told only of lives with phases."""
         return "retention" in (self.measure, *self.also, *self.objectives)
 
+    @property
+    def needs_online(self) -> bool:
+        """Whether a life has to be lived with ``online`` to be scored."""
+        return "online" in (self.measure, *self.also, *self.objectives)
+
     def _measured(self, name: str, log: LifetimeLog, schedule: tuple[int, ...]) -> Float[Array, "*lives"]:
         match name:
             case "aulc":
@@ -192,8 +198,12 @@ class Fitness:
                 return -steps_to(log.score, schedule, self.threshold)[0].astype(jnp.float32)
             case "operations_to":
                 return -operations_to(log, schedule, self.threshold)[0] / 1000
-            case _:
+            case "retention":
                 return retention(log, schedule)
+            case _:
+                if log.online is None:
+                    raise ValueError("fitness: online needs a life whose batches were answered before they were learned from")
+                return -log.online.mean(-1)
 
 
 def _spent(cost: str, log: LifetimeLog) -> Float[Array, "*lives"]:

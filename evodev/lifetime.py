@@ -50,6 +50,8 @@ class LifetimeLog:
     ``operations`` are synaptic operations to learn from one sample, ``synapses`` those of the network at birth and of the
     learner's memory, ``failed`` is set if any probe was not finite. ``energy`` is there if it was asked for and the learner
     tells, ``phases`` if the task has any: ``loss`` and ``score`` are the means over them. ``batch`` are the samples of a step.
+    ``online`` is the loss on each batch before it was learned from (steps,), if asked for: the honest measure of a life in
+    which the world changes (prequential, Dawid 1984).
     """
 
     loss: Curve
@@ -59,6 +61,7 @@ class LifetimeLog:
     failed: Flag
     energy: Energy | None = None
     phases: Phases | None = None
+    online: Float[Array, " steps"] | None = None
     batch: int = struct.field(pytree_node=False, default=1)
 
 
@@ -84,6 +87,7 @@ def live(
     *,
     key: Key,
     ledger: bool = False,
+    online: bool = False,
 ) -> LifetimeLog:
     """Let one network learn through one life.
 
@@ -96,6 +100,7 @@ def live(
         schedule: :func:`probe_steps` of the task's steps.
         key: for learners that draw at random.
         ledger: also measure, at each probe, what answering costs.
+        online: also answer each batch before learning from it.
     """
     if isinstance(task, Acting) and isinstance(life, World):
         curves = episodes(learner, genes, network, substrate, task, life, schedule, key=key, ledger=ledger)
@@ -136,22 +141,23 @@ def live(
         measures = [jax.vmap(task.loss)(*answers), jax.vmap(task.score)(*answers)]
         return jnp.concatenate(measures + ([jnp.atleast_1d(x) for x in spent(state)] if ledger else []))
 
-    def step(state: Any, now: tuple[Array, Array, Array, Array]) -> tuple[Any, Array]:
+    def step(state: Any, now: tuple[Array, Array, Array, Array]) -> tuple[Any, tuple[Array, Scalar | None]]:
         inputs, targets, step_key, is_probed = now
+        unlearned = task.loss(learner.predict(genes, state, inputs, substrate), targets) if online else None
         state = learner.step(genes, state, inputs, targets, substrate, key=step_key)
         # the schedule is the same for every life, so that under vmap this stays a branch: no probe, no cost
-        return state, jax.lax.cond(is_probed, probe, lambda _: jnp.zeros(birth.shape), state)
+        return state, (jax.lax.cond(is_probed, probe, lambda _: jnp.zeros(birth.shape), state), unlearned)
 
     birth = probe(state)
     # a phase is also probed when it ends, so that what is left of it does not hang on the schedule
     is_probed = np.isin(np.arange(1, steps + 1), (*schedule, *ends))
     moments = (stream, life.targets, jax.random.split(key_steps, steps), jnp.asarray(is_probed))
-    _, measured = jax.lax.scan(step, state, moments)
+    _, (measured, unlearned) = jax.lax.scan(step, state, moments)
     scheduled = np.flatnonzero(np.isin(np.arange(1, steps + 1), schedule))
     curves = jnp.concatenate([birth[None], measured[scheduled]])
     loss, score, costs = curves[:, :parts], curves[:, parts : 2 * parts], curves[:, 2 * parts :]
     phases = Phases(loss, score, measured[np.array(ends) - 1, parts + np.arange(parts)], ends) if ends else None
-    return _written(learner, network, substrate, loss, score, costs, batch, phases)
+    return _written(learner, network, substrate, loss, score, costs, batch, phases, unlearned)
 
 
 def _written(
@@ -163,6 +169,7 @@ def _written(
     costs: Float[Array, "probes measures"],
     batch: int,
     phases: Phases | None = None,
+    online: Float[Array, " steps"] | None = None,
 ) -> LifetimeLog:
     """The log of a life; ``costs``, if there are any, are the share of active neurons and the operations of an answer."""
     operations, held = learner.operations(network, substrate), learner.memory(substrate)
@@ -175,8 +182,9 @@ def _written(
         score=score.mean(1),
         operations=operations,
         synapses=synapses(network) + held,
-        failed=~(jnp.isfinite(loss).all() & jnp.isfinite(score).all()),
+        failed=~(jnp.isfinite(loss).all() & jnp.isfinite(score).all() & (online is None or jnp.isfinite(online).all())),
         energy=energy,
         phases=phases,
+        online=online,
         batch=batch,
     )

@@ -277,6 +277,7 @@ class Search:
             chunk=self.chunk,
             devices=self.devices,
             ledger=self.fitness.needs_ledger,
+            online=self.fitness.needs_online,
         )
 
     def _start(self, initial: Genome) -> SearchState:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,6 +34,16 @@ def test_aulc_of_a_constant_is_the_constant_and_shifts_add(loss: np.ndarray, shi
     assert float(aulc(jnp.asarray(loss + shift), SCHEDULE)) == pytest.approx(
         float(aulc(jnp.asarray(loss), SCHEDULE)) + shift, abs=1e-3
     )
+
+
+def test_online_is_the_mean_over_all_batches_and_has_to_be_measured() -> None:
+    log = _log(LOSS)
+    assert Fitness("online").needs_online
+    assert Fitness(also={"online": 1.0}).needs_online
+    assert not Fitness().needs_online
+    assert float(Fitness("online")(replace(log, online=jnp.array([3.0, 1.0])), SCHEDULE)) == -2.0
+    with pytest.raises(ValueError, match="online needs a life whose batches were answered before they were learned from"):
+        Fitness("online")(log, SCHEDULE)
 
 
 def test_jumpstart_is_what_is_known_at_birth() -> None:

@@ -194,3 +194,25 @@ def _tells(learner: Learner) -> bool:
 
 
 _LIFE = jax.eval_shape(lambda: TASK.sample("train", key=KEY))
+
+
+def test_online_is_the_loss_on_each_batch_before_learning_from_it(network: Network, life: Life) -> None:
+    learner, genes, schedule = Gradient(), _genes(Gradient()), (0, 6)
+    log = jax.jit(lambda: live(learner, genes, network, CHAIN, TASK, life, schedule, key=KEY, online=True))()
+    state, expected = learner.init(genes, network, CHAIN, key=KEY), []
+    for x, y in zip(life.inputs, life.targets, strict=True):
+        expected.append(TASK.loss(learner.predict(genes, state, x, CHAIN), y))
+        state = learner.step(genes, state, x, y, CHAIN, key=KEY)
+    assert log.online is not None
+    np.testing.assert_allclose(log.online, expected, rtol=1e-4)
+    assert expected[-1] < expected[0]
+    plain = _live(learner, network, life, schedule)
+    assert plain.online is None
+    np.testing.assert_allclose(plain.loss, log.loss, rtol=1e-5)
+
+
+def test_a_batch_without_a_finite_answer_fails_the_life(life: Life) -> None:
+    broken, own = replace(life, inputs=life.inputs.at[2].set(jnp.nan)), random_network(WHOLE)
+    for online in (False, True):
+        log = live(NoLearning(), {}, own, WHOLE, TASK, broken, (0, 6), key=KEY, online=online)
+        assert bool(log.failed) is online

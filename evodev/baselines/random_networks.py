@@ -125,6 +125,7 @@ def best_of_grid(setting: Setting, organism: Organism, *, lives: int) -> tuple[G
         organism.hatch, genomes, organism.learner, organism.substrate, setting.task, validation, schedule,
         key=key_run, stochastic=True, chunk=choose_chunk(organism, setting.task, subjects=len(genomes), lives=lives),
         devices=device_count(len(genomes)), ledger=setting.fitness.needs_ledger,
+        online=setting.fitness.needs_online,
     )  # fmt: skip
     best = int(setting.fitness(log, schedule).mean(1).argmax())
     setting.shared[organism] = genomes[best], names[best], len(genomes) * lives

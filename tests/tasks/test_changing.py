@@ -1,5 +1,7 @@
 """Worlds that switch, classes in sequence, and one world in two modalities."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +30,6 @@ def _worlds(task: Switching) -> tuple[list[int], list[int]]:
 @pytest.mark.parametrize(
     ("fields", "steps", "probed"),
     [
-        ({"period": None}, [0] * 7, [0]),
         ({"period": 7}, [0] * 7, [0]),
         ({"period": 1}, list(range(7)), [6]),
         ({"period": 3}, [0, 1, 1, 1, 2, 2, 2], [2]),
@@ -51,6 +52,36 @@ def test_a_phase_ends_when_its_world_has_reigned_for_the_last_time() -> None:
     assert ContinualDigits(phases=3, shots=4, probe="first").phase_ends == (4,)
 
 
+def test_a_frozen_world_is_one_for_all_lives_and_families() -> None:
+    task = Switching(SHORT, None, frozen=3)
+    world = SHORT.sample("train", key=jax.random.key(3))
+    lives = [task.sample(split, key=jax.random.key(seed)) for split in SPLITS for seed in (0, 1)]
+    orders = [
+        [next(i for i, w in enumerate(world.inputs) if np.allclose(w, x, atol=1e-5)) for x in life.inputs] for life in lives
+    ]
+    assert len({tuple(order) for order in orders[:2]}) == 2
+    for life, order in zip(lives, orders, strict=True):
+        assert sorted(order) == list(range(7))
+        np.testing.assert_allclose(life.targets, world.targets[jnp.array(order)], atol=1e-5)
+        np.testing.assert_allclose(life.probe_targets, world.probe_targets, atol=1e-5)
+    other = Switching(SHORT, None, frozen=4).sample("train", key=jax.random.key(0))
+    assert not np.allclose(np.sort(other.targets.ravel()), np.sort(lives[0].targets.ravel()))
+    assert "same in all families" in task.held_out
+
+
+@pytest.mark.parametrize("period", [None, 2])
+def test_noise_is_on_what_is_learned_and_new_in_each_life(period: int | None) -> None:
+    plain, noisy = (Switching(Teacher(features=2, updates=200), period, noise=noise) for noise in (0.0, 0.3))
+    added = []
+    for seed in (0, 1):
+        without, life = (task.sample("train", key=jax.random.key(seed)) for task in (plain, noisy))
+        np.testing.assert_array_equal(life.inputs, without.inputs)
+        np.testing.assert_array_equal(life.probe_targets, without.probe_targets)
+        added.append(np.asarray(life.targets - without.targets))
+        assert added[-1].std() == pytest.approx(0.3, rel=0.1)
+    assert abs(np.corrcoef(added[0].ravel(), added[1].ravel())[0, 1]) < 0.1
+
+
 def test_labels_are_those_of_all_worlds() -> None:
     assert Switching(SHORT, 3).labels == 21
     assert Switching(Sine(shots=4, updates=6), None).labels == 4
@@ -65,11 +96,15 @@ def test_labels_are_those_of_all_worlds() -> None:
         ({"worlds": 1, "period": 2}, "worlds must be at least 2"),
         ({"period": None, "probe": "previous"}, "no previous world to probe in a life that never switches"),
         ({"period": None, "probe": "all"}, "no previous world to probe in a life that never switches"),
+        ({"period": None, "worlds": 2}, "a frozen world is the only one"),
+        ({"period": 2, "frozen": 1}, "frozen is the seed of a world that never changes"),
+        ({"period": 2, "noise": -0.1}, "noise must not be negative"),
+        ({"task": Teacher(ways=3), "noise": 0.1}, "noise must .* 0 where targets are classes"),
     ],
 )
 def test_impossible_switches_are_refused(fields: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Switching(SHORT, **fields)
+        replace(Switching(SHORT, 7), **fields)
 
 
 def test_a_task_in_a_task_survives_the_file() -> None:
