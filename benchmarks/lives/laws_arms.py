@@ -19,11 +19,14 @@ from evodev.learners import Gradient
 from evodev.learners.gradient import GradientState
 from evodev.organism import Organism
 from evodev.substrate import Population, Projection, Substrate
-from evodev.tasks import Life, Split, Task
+from evodev.tasks import Laws, Life, Split
+from evodev.tasks.laws import LAWS, scale_of
 from evodev.types import Array, Genes, Genome, Key, Scalar
 
 KINDS = ("tanh", "relu", "square")
 """Activations that a genome may deal out."""
+DIAGONAL = tuple(0.1 * i for i in range(1, 46))
+"""Values that both variables take at once, to see what a network makes of them."""
 
 
 def layer(width: int, kinds: tuple[str, ...]) -> Substrate:
@@ -108,7 +111,8 @@ def organism(width: int, kinds: tuple[str, ...], steps: int, *, grown: bool = Fa
         grown: weights and biases are expressed by the genome, which is as long for any width.
         falling: let the rate fall to zero over the life.
     """
-    cells, wiring = (Gradients(8, frequency=20.0), Bilinear(scaled=True)) if grown else (CellTypes(), Drawn())
+    # waves so short that neighbours differ: a layer is to hold many features, not one that varies
+    cells, wiring = (Gradients(4, frequency=20.0), Bilinear(shared=True, scaled=True)) if grown else (CellTypes(), Drawn())
     optimiser = falling_adam(steps) if falling else "adam"
     learner = Gradient(optimiser, loss="squared_error", log_rate=-5.0, spread=1.0)
     return Organism(layer(width, kinds), Decoder(Fates(cells), wiring, AllSynapses()), learner)
@@ -143,11 +147,23 @@ def relative(outputs: Array, targets: Array) -> Scalar:
     return jnp.clip(jnp.nan_to_num(error, nan=1e6, posinf=1e6), 1e-12, 1e6)
 
 
-def errors(being: Organism, genome: Genome, task: Task, splits: tuple[Split, ...], *, key: Key) -> Array:
-    """One life, asked in several ranges at its end: relative errors (splits,)."""
+def asked(being: Organism, genome: Genome, task: Laws, splits: tuple[Split, ...], *, key: Key) -> tuple[Array, Array]:
+    """One life of a single law, asked at its end: relative errors (splits,), and the answers for ``DIAGONAL``.
+
+    The answers are in the law's own unit, that of the life taken out.
+    """
     key_world, key_life = jax.random.split(key)
     # the same key gives the same stream whatever the split; only the probes differ
     lives = [task.sample(split, key=key_world) for split in splits]
     genes, state = learned(being, genome, lives[0], key=key_life)
-    answers = [being.learner.predict(genes, state, life.probe_inputs, being.substrate) for life in lives]
-    return jnp.stack([relative(answer, life.probe_targets) for answer, life in zip(answers, lives, strict=True)])
+
+    def answer(inputs: Array) -> Array:
+        return being.learner.predict(genes, state, inputs, being.substrate)
+
+    errors = jnp.stack([relative(answer(life.probe_inputs), life.probe_targets) for life in lives])
+    (low, high), (mean, deviation) = task.train, scale_of(task.laws[0], task.train, task.validation)
+    seen = low + (lives[0].inputs[0] + 1) / 2 * (high - low)
+    law = (LAWS[task.laws[0]](seen[:, 0], seen[:, 1]) - mean) / deviation
+    unit = (lives[0].targets[0, :, 0] * law).sum() / (law**2).sum()
+    diagonal = jnp.repeat(2 * (jnp.asarray(DIAGONAL, jnp.float32)[:, None] - low) / (high - low) - 1, 2, axis=1)
+    return errors, mean + deviation * answer(diagonal)[:, 0] / unit
