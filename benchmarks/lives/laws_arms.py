@@ -1,7 +1,7 @@
 """The networks of ``benchmarks.lives.laws``: one hidden layer, born at random or grown, and how they live."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import ClassVar
 
@@ -67,7 +67,8 @@ class Fates(Cells):
         place = (jnp.arange(hidden[0].size) + 0.5) / hidden[0].size
         # the last zone takes what rounding leaves
         zone = jnp.minimum((place[:, None] > ends).sum(1), len(hidden) - 1)
-        return tissue.replace(alive=tissue.alive | {p.name: (zone == i).astype(jnp.float32) for i, p in enumerate(hidden)})
+        fates = {p.name: (zone == i).astype(jnp.float32) for i, p in enumerate(hidden)}
+        return replace(tissue, alive=tissue.alive | fates)
 
 
 @dataclass(frozen=True)
