@@ -12,7 +12,8 @@ from evodev.tasks import SPLITS, Laws
 def test_a_product_needs_two_square_neurons_or_four_tanh_neurons() -> None:
     found = by_hand()
     assert max(found["square"].values()) < 1e-20
-    assert found["tanh"]["hole"] < 1e-4 < found["tanh"]["beyond"]
+    assert found["tanh"]["hole"] < 1e-4 < found["plane"]["hole"]
+    assert found["tanh"]["beyond"] < 0.01 < found["plane"]["beyond"]
 
 
 @pytest.mark.parametrize(

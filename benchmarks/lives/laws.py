@@ -165,7 +165,7 @@ def evolved(arm: str, width: int, seeds: int) -> dict[str, Any]:
 
 
 def by_hand() -> dict[str, dict[str, float]]:
-    """Relative errors in the hole and beyond of two networks whose hidden weights are set, not learned."""
+    """Relative errors in the hole and beyond of two networks whose hidden weights are set, not learned, and of a plane."""
     draw = np.random.default_rng(0)
     x, hole, far = (draw.uniform(*ends, (2000, 2)) for ends in ((0.5, 2.0), (1.0, 1.5), BEYOND))
 
@@ -180,7 +180,7 @@ def by_hand() -> dict[str, dict[str, float]]:
         return np.tanh(1 + np.stack([u + v, -u - v, u - v, v - u], axis=1))
 
     out = {}
-    for name, hidden in (("square", squares), ("tanh", tanhs)):
+    for name, hidden in (("square", squares), ("tanh", tanhs), ("plane", lambda x: x)):
         weights = np.linalg.lstsq(np.c_[hidden(x), np.ones(len(x))], x.prod(1), rcond=None)[0]
         out[name] = {
             where: float(((np.c_[hidden(z), np.ones(len(z))] @ weights - z.prod(1)) ** 2).mean() / z.prod(1).var())
@@ -225,12 +225,13 @@ def rows_of(plains: dict[tuple[str, int, int], dict], genomes: dict[tuple[str, i
                     "note": f"{LONG} passes" if width_needed(curve, limit) else f"{LONG} passes; none of 2 to 256 stays below",
                 }
             )  # fmt: skip
-    for (name, found), width in zip(by_hand().items(), (2, 4), strict=True):
-        for where, error in found.items():
-            add(f"{width} {name} neurons set by hand, {where}", error, "output weights by least squares; nothing else is learned")
+    titles = {"square": "2 square neurons set by hand", "tanh": "4 tanh neurons set by hand", "plane": "best plane"}
+    for name, found in by_hand().items():
+        for where, error in (("interpolation", found["hole"]), ("extrapolation", found["beyond"])):
+            add(f"{titles[name]}, {where}", error, "least squares on what they make of the inputs; nothing else is learned")
     for where, index in (("interpolation", 1), ("extrapolation", 2)):
         for kind in kinds:
-            for width in (4, 16, 64, 256):
+            for width in (4, 64, 256):
                 r = plains[kind, width, LONG]
                 note = f"{LONG} passes, 95% over {LIVES} lives; rate {r['rate']:g}, biases {r['bias']:g} by other lives"
                 add(f"plain {kind}, {width} neurons, {where}", np.array(r["errors"])[:, index], note)
@@ -266,7 +267,7 @@ def _evolved_rows(plains: dict[tuple[str, int, int], dict], genomes: dict[tuple[
                 }
             )  # fmt: skip
             for (arm, w), result in genomes.items():
-                if w != width:
+                if w != width or (arm == RANDOM and index == 2):
                     continue
                 mean, lo, hi = geometric(by_seed(result, index))
                 shares = np.mean(result["shares"], axis=0) if "shares" in result else []
@@ -324,17 +325,16 @@ def draw(plains: dict[tuple[str, int, int], dict], genomes: dict[tuple[str, int]
         axis.set_xticks(WIDTHS, [str(w) for w in WIDTHS])
         axis.minorticks_off()
     left.set_ylabel("squared error / variance of m*a there")
-    for (name, found), width, dy in zip(by_hand().items(), (2, 4), (1.0, 1.0), strict=True):
-        if found["hole"] > 1e-9:
-            left.plot([width], [found["hole"] * dy], "*", color=COLOURS[name], ms=12, zorder=6)
-            left.text(
-                width * 1.12, found["hole"], f"{width} {name} neurons\nset by hand", color=COLOURS[name], fontsize=8, va="center"
-            )
-        else:
-            left.annotate(
-                f"{width} {name} neurons set by hand: exact", (width, 1e-9), (width * 1.15, 2.2e-9), color=COLOURS[name],
-                fontsize=8, arrowprops={"arrowstyle": "->", "color": COLOURS[name]},
-            )  # fmt: skip
+    known = by_hand()
+    for axis, where in ((left, "hole"), (middle, "beyond")):
+        axis.axhline(known["plane"][where], color="#6b7280", linestyle=(0, (5, 3)), linewidth=0.8)
+        axis.text(256, known["plane"][where] * 1.15, "best plane", color="#6b7280", fontsize=8, va="bottom", ha="right")
+        axis.plot([4], [known["tanh"][where]], "*", color=COLOURS["tanh"], ms=12, zorder=6)
+        axis.text(4.5, known["tanh"][where], "4 tanh neurons\nset by hand", color=COLOURS["tanh"], fontsize=8, va="center")
+        axis.annotate(
+            "2 square neurons set by hand: exact", (2, 1e-9), (2.3, 2.2e-9), color=COLOURS["square"], fontsize=8,
+            arrowprops={"arrowstyle": "->", "color": COLOURS["square"]},
+        )  # fmt: skip
     _diagonal(right, plains, genomes)
     figure.legend(handles=_legend(left), loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
     for axis in (left, middle, right):
@@ -368,7 +368,7 @@ def _diagonal(axis: Axes, plains: dict[tuple[str, int, int], dict], genomes: dic
     axis.axvspan(0.5, 2, color="#e3e6ea", lw=0)
     axis.text(1.25, 16.5, "learned\nhere", ha="center", va="top", fontsize=8, color="#6b7280")
     axis.plot(m, m**2, color="#22262b", lw=4, alpha=0.25)
-    axis.text(3.75, 16.2, "m*a", color="#22262b", ha="right", fontsize=9)
+    axis.text(3.85, 16.2, "m*a", color="#22262b", ha="right", fontsize=9)
     for kind in ("relu", "tanh", "square"):
         answers = np.array(plains[kind, 64, LONG]["answers"])
         axis.plot(m, np.median(answers, 0), color=COLOURS[kind], lw=1.8)
