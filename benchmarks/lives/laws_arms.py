@@ -102,7 +102,7 @@ def falling_adam(steps: int) -> optax.GradientTransformation:
 
 
 @cache
-def organism(width: int, kinds: tuple[str, ...], steps: int, *, grown: bool = False, falling: bool = True) -> Organism:
+def organism(width: int, kinds: tuple[str, ...], steps: int, *, grown: bool = False) -> Organism:
     """One hidden layer under Adam, born at random (a fresh network each life) or grown from the genome.
 
     Args:
@@ -110,12 +110,10 @@ def organism(width: int, kinds: tuple[str, ...], steps: int, *, grown: bool = Fa
         kinds: activations among them.
         steps: of a life.
         grown: weights and biases are expressed by the genome, which is as long for any width.
-        falling: let the rate fall to zero over the life.
     """
     # waves so short that neighbours differ: a layer is to hold many features, not one that varies
     cells, wiring = (Gradients(4, frequency=20.0), Bilinear(shared=True, scaled=True)) if grown else (CellTypes(), Drawn())
-    optimiser = falling_adam(steps) if falling else "adam"
-    learner = Gradient(optimiser, loss="squared_error", log_rate=-5.0, spread=1.0)
+    learner = Gradient(falling_adam(steps), loss="squared_error", log_rate=-5.0, spread=1.0)
     return Organism(layer(width, kinds), Decoder(Fates(cells), wiring, AllSynapses()), learner)
 
 
