@@ -320,7 +320,8 @@ def draw(plains: dict[tuple[str, int, int], dict], genomes: dict[tuple[str, int]
             for w, (mean, lo, hi) in found.items():
                 axis.errorbar([w * shift], [mean], [[mean - lo], [hi - mean]], color=colour, marker=mark, ms=5, lw=1.2, zorder=5)
         axis.axhline(1, color="#6b7280", linestyle=":", linewidth=1)
-        axis.text(256, 0.85, "predicting the mean", color="#6b7280", fontsize=8, va="top", ha="right")
+        at, side = (256, "right") if index == 1 else (2, "left")
+        axis.text(at, 0.85, "predicting the mean", color="#6b7280", fontsize=8, va="top", ha=side)
         axis.axvline(64, color="#e3e6ea", linewidth=6, zorder=0)
         axis.set(xscale="log", yscale="log", ylim=(1e-10, 100), xlabel="hidden neurons", title=title)
         axis.set_xticks(WIDTHS, [str(w) for w in WIDTHS])
@@ -339,7 +340,9 @@ def draw(plains: dict[tuple[str, int, int], dict], genomes: dict[tuple[str, int]
             arrowprops={"arrowstyle": "->", "color": COLOURS["square"]},
         )  # fmt: skip
     _diagonal(right, plains, genomes)
-    figure.legend(handles=_legend(left), loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+    figure.legend(
+        handles=_legend(left, {arm for arm, _ in genomes}), loc="outside lower center", ncols=4, frameon=False, fontsize=8.5
+    )
     for axis in (left, middle, right):
         axis.spines[["top", "right"]].set_visible(False)
         axis.title.set_fontsize(10)
@@ -356,29 +359,31 @@ def _curves(axis: Axes, plains: dict[tuple[str, int, int], dict], index: int) ->
         axis.fill_between(widths, lo, hi, color=COLOURS[kind], alpha=0.15, lw=0)
 
 
-def _legend(axis: Axes) -> list[Any]:
+def _legend(axis: Axes, arms: set[str]) -> list[Any]:
     lines = [
         axis.plot([], [], color=COLOURS[k], lw=1.8, label=f"plain {k}, {LONG} passes")[0] for k in ("relu", "tanh", "square")
     ]
     lines += axis.plot([], [], "--", color=COLOURS["tanh"], lw=1.8, label=f"plain tanh, {SHORT} passes")
     return lines + [
-        axis.plot([], [], color=c, marker=m, lw=0, label=f"{text}, {SHORT} passes")[0] for c, m, text in MARKS.values()
+        axis.plot([], [], color=c, marker=m, lw=0, label=f"{text}, {SHORT} passes")[0]
+        for arm, (c, m, text) in MARKS.items()
+        if arm in arms
     ]
 
 
 def _diagonal(axis: Axes, plains: dict[tuple[str, int, int], dict], genomes: dict[tuple[str, int], dict]) -> None:
     m = np.array(DIAGONAL)
     axis.axvspan(0.5, 2, color="#e3e6ea", lw=0)
-    axis.text(1.25, 16.5, "learned\nhere", ha="center", va="top", fontsize=8, color="#6b7280")
-    axis.plot(m, m**2, color="#22262b", lw=4, alpha=0.25)
-    axis.text(3.85, 16.2, "m*a", color="#22262b", ha="right", fontsize=9)
+    axis.text(1.25, -0.8, "learned here", ha="center", va="bottom", fontsize=8, color="#6b7280")
+    axis.plot(m, m**2, color="#22262b", lw=5, alpha=0.25, label="m*a")
     for kind in ("relu", "tanh", "square"):
         answers = np.array(plains[kind, 64, LONG]["answers"])
         axis.plot(m, np.median(answers, 0), color=COLOURS[kind], lw=1.8)
         axis.fill_between(m, *np.percentile(answers, [10, 90], axis=0), color=COLOURS[kind], alpha=0.15, lw=0)
-    if ("genome", 64) in genomes:
-        answers = np.array(genomes["genome", 64]["answers"]).reshape(-1, len(m))
-        axis.plot(m, np.median(answers, 0), "--", color=MARKS["genome"][0], lw=1.4)
+    width = max(w for arm, w in genomes if arm == "genome")
+    answers = np.array(genomes["genome", width]["answers"]).reshape(-1, len(m))
+    axis.plot(m, np.median(answers, 0), "--", color=MARKS["genome"][0], lw=1.4, label=f"genome, {width} neurons")
+    axis.legend(loc="upper left", frameon=False, fontsize=8.5)
     axis.set(xlim=(0, 4.5), ylim=(-1, 20), xlabel="m = a", ylabel="answer", title="Why: 64 neurons asked along m = a")
 
 
