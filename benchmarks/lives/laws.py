@@ -248,6 +248,16 @@ def rows_of(plains: dict[tuple[str, int, int], dict], genomes: dict[tuple[str, i
                 "note": "expected above 100: no rule was found" if expected else "the unit that the law is made of",
             }
         )  # fmt: skip
+    for kind in ("tanh", "relu"):
+        few, most = (np.array(plains[kind, width, LONG]["errors"])[:, 2] for width in (16, 256))
+        mean, lo, hi = geometric(most / few)
+        rows.append(
+            {
+                "label": f"plain {kind}: extrapolation error of 256 neurons over that of 16", "measured": mean, "lo": lo,
+                "hi": hi, "unit": "times", "target": 1.0, "met": bool(hi >= 1),
+                "note": "expected not to improve; met: the interval reaches 1; paired by life",
+            }
+        )  # fmt: skip
     for name, r in extra.items():
         for where, index in (("interpolation", 1), ("extrapolation", 2)):
             add(f"{name}, {where}", np.array(r["errors"])[:, index], f"95% over {LIVES} lives; rate {r['rate']:g}")
