@@ -1,6 +1,6 @@
 """A network of 64 neurons fits m*a from 1,000 examples: why 64, and why does it not find the rule?
 
-    python -m benchmarks.lives.laws [--seeds K]
+    python -m benchmarks.lives.laws [--seeds K] [--widths 4 16 64] [--arms ...]
 
 A life shows 1,000 examples of m*a, both variables in .5 to 2 but never both in 1 to 1.5, in a unit that is redrawn in each
 life. It is then asked in that hole (interpolation) and with both variables in 2.5 to 4 (extrapolation). Errors are relative:
@@ -10,7 +10,7 @@ First, plain networks of one hidden layer of 2 to 256 neurons under Adam, its ra
 batches of 20; the rate and the spread of biases are chosen on other lives. Then lives of 10 passes: a genome that says how
 neurons are born, which activations they have and at what rates they learn is evolved on lives of the seven other laws, and m*a
 is new to it. The fair control evolves rates and the spread of random weights alone, by the same strategy and in as many lives.
-Two further genomes are selected for what their offspring answer in 2 to 2.5, on the other laws and on m*a itself.
+Two further genomes (``--arms``) are selected for what their offspring answer in 2 to 2.5, on the other laws and on m*a itself.
 
 Written down before the run, the signs expected:
 
@@ -51,7 +51,7 @@ from evodev.tasks.laws import Law
 from evodev.types import Array, Genome, Genomes, Key, Scalar
 
 WIDTHS = (2, 4, 8, 16, 32, 64, 128, 256)
-GROWN_WIDTHS = (4, 16, 64)
+SHORT_WIDTHS = (4, 16, 64)
 LONG, SHORT = 500, 10
 """Passes over the examples in a life of full effort, and in one that is evolved for."""
 LIVES = 20
@@ -65,10 +65,10 @@ OTHERS: tuple[Law, ...] = ("kinetic energy", "current", "gravitation", "pendulum
 CACHE = Path(__file__).parent / ".cache" / "laws"
 _GROWN: dict[str, Any] = {"kinds": KINDS, "grown": True}
 ARMS: dict[str, dict[str, Any]] = {
-    "rates and scales evolved": {"kinds": ("tanh",), "grown": False, "laws": OTHERS, "beyond": False, "widths": GROWN_WIDTHS},
-    "genome": _GROWN | {"laws": OTHERS, "beyond": False, "widths": GROWN_WIDTHS},
-    "genome selected beyond the range": _GROWN | {"laws": OTHERS, "beyond": True, "widths": (16,)},
-    "genome selected beyond the range on m*a itself": _GROWN | {"laws": ("force",), "beyond": True, "widths": (16,)},
+    "rates and scales evolved": {"kinds": ("tanh",), "grown": False, "laws": OTHERS, "beyond": False},
+    "genome": _GROWN | {"laws": OTHERS, "beyond": False},
+    "genome selected beyond the range": _GROWN | {"laws": OTHERS, "beyond": True},
+    "genome selected beyond the range on m*a itself": _GROWN | {"laws": ("force",), "beyond": True},
 }
 RANDOM = "random genome, the evolved one's rates"
 CONTROL = "rates and scales evolved"
@@ -397,14 +397,14 @@ def _diagonal(axis: Axes, plains: dict[tuple[str, int, int], dict], genomes: dic
     axis.set(xlim=(0, 4.5), ylim=(-1, 20), xlabel="m = a", ylabel="answer", title="Why: 64 neurons asked along m = a")
 
 
-def gather(seeds: int) -> tuple[dict, dict, dict]:
+def gather(seeds: int, arms: list[str], widths: list[int]) -> tuple[dict, dict, dict]:
     """Everything measured, from the cache where it is there."""
     plains, genomes, extra = {}, {}, {}
     wanted = [(kind, width, LONG) for width in WIDTHS for kind in ("tanh", "relu", "square")]
-    for kind, width, passes in [*wanted, *(("tanh", width, SHORT) for width in GROWN_WIDTHS)]:
+    for kind, width, passes in [*wanted, *(("tanh", width, SHORT) for width in SHORT_WIDTHS)]:
         plains[kind, width, passes] = kept(f"plain-{kind}-{width}-{passes}", partial(plain, kind, width, passes))
-    for arm, how in ARMS.items():
-        for width in how["widths"]:
+    for arm in arms:
+        for width in widths:
             result = kept(f"{arm.replace('*', 'x')}-{width}-{seeds}", partial(evolved, arm, width, seeds))
             genomes[arm, width] = result
             if "random" in result:
@@ -419,16 +419,18 @@ def main() -> None:
     """Measure, draw and write benchmarks/results/lives/laws.json and laws.png."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="searches of an arm (default 5)")
+    parser.add_argument("--arms", nargs="+", default=[CONTROL, "genome"], choices=list(ARMS), help="to search for")
+    parser.add_argument("--widths", nargs="+", type=int, default=[16], choices=SHORT_WIDTHS, help="hidden neurons of a search")
     options = parser.parse_args()
     prepare_jax()
-    plains, genomes, extra = gather(options.seeds)
+    plains, genomes, extra = gather(options.seeds, options.arms, options.widths)
     rows = rows_of(plains, genomes, extra)
     lives = GENERATIONS * POPULATION * OUTER_LIVES
     seconds = sum(r["seconds"] for r in (*plains.values(), *extra.values())), sum(r.get("seconds", 0) for r in genomes.values())
     budget = (
         f"plain: {LONG} passes of 1,000 examples in batches of 20, {len(RATES) * len(BIASES)} settings x 4 lives to choose, "
         f"{LIVES} to test; evolved: CMA-ES, {lives:,} lives of {SHORT} passes a search; "
-        f"{seconds[0]:.0f} + {seconds[1]:.0f} s in all"
+        f"{seconds[0]:.0f} + {seconds[1]:.0f} s in all on a core shared with other work"
     )
     path = write_result(
         "lives", "laws", rows, command="python -m benchmarks.lives.laws", seeds=options.seeds, budget=budget, figure="laws.png"
