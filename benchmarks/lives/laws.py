@@ -1,6 +1,6 @@
 """A network of 64 neurons fits m*a from 1,000 examples: why 64, and why does it not find the rule?
 
-    python -m benchmarks.lives.laws [--seeds K] [--widths 4 16 64] [--arms ...]
+    python -m benchmarks.lives.laws [--seeds K] [--widths W ...] [--arms ...]
 
 A life shows 1,000 examples of m*a, both variables in .5 to 2 but never both in 1 to 1.5, in a unit that is redrawn in each
 life. It is then asked in that hole (interpolation) and with both variables in 2.5 to 4 (extrapolation). Errors are relative:
@@ -269,14 +269,18 @@ def _evolved_rows(plains: dict[tuple[str, int, int], dict], genomes: dict[tuple[
     rows: list[dict[str, Any]] = []
     for where, index in (("interpolation", 1), ("extrapolation", 2)):
         for width in sorted({w for _, w in genomes}):
-            r = plains["tanh", width, SHORT]
-            mean, lo, hi = geometric(np.array(r["errors"])[:, index])
-            rows.append(
-                {
-                    "label": f"{SHORT} passes, {width} neurons, {where}: plain tanh, grid", "measured": mean, "lo": lo, "hi": hi,
-                    "unit": "of the variance", "note": f"95% over {LIVES} lives; rate {r['rate']:g}, biases {r['bias']:g}",
-                }
-            )  # fmt: skip
+            for kind in ("tanh", "square"):
+                if (kind, width, SHORT) not in plains:
+                    continue
+                r = plains[kind, width, SHORT]
+                mean, lo, hi = geometric(np.array(r["errors"])[:, index])
+                rows.append(
+                    {
+                        "label": f"{SHORT} passes, {width} neurons, {where}: plain {kind}, grid", "measured": mean, "lo": lo,
+                        "hi": hi, "unit": "of the variance",
+                        "note": f"95% over {LIVES} lives; rate {r['rate']:g}, biases {r['bias']:g}",
+                    }
+                )  # fmt: skip
             for (arm, w), result in genomes.items():
                 if w != width or (arm == RANDOM and index == 2):
                     continue
@@ -401,7 +405,8 @@ def gather(seeds: int, arms: list[str], widths: list[int]) -> tuple[dict, dict, 
     """Everything measured, from the cache where it is there."""
     plains, genomes, extra = {}, {}, {}
     wanted = [(kind, width, LONG) for width in WIDTHS for kind in ("tanh", "relu", "square")]
-    for kind, width, passes in [*wanted, *(("tanh", width, SHORT) for width in SHORT_WIDTHS)]:
+    short = [*(("tanh", width, SHORT) for width in SHORT_WIDTHS), ("square", 16, SHORT)]
+    for kind, width, passes in [*wanted, *short]:
         plains[kind, width, passes] = kept(f"plain-{kind}-{width}-{passes}", partial(plain, kind, width, passes))
     for arm in arms:
         for width in widths:
@@ -420,7 +425,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="searches of an arm (default 5)")
     parser.add_argument("--arms", nargs="+", default=[CONTROL, "genome"], choices=list(ARMS), help="to search for")
-    parser.add_argument("--widths", nargs="+", type=int, default=[16], choices=SHORT_WIDTHS, help="hidden neurons of a search")
+    parser.add_argument(
+        "--widths", nargs="+", type=int, default=list(SHORT_WIDTHS), choices=SHORT_WIDTHS, help="hidden neurons of a search"
+    )
     options = parser.parse_args()
     prepare_jax()
     plains, genomes, extra = gather(options.seeds, options.arms, options.widths)
