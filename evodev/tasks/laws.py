@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.tasks.base import Life, Split, Task, check_counts, check_split
+from evodev.tasks.base import Life, Split, Task, check_counts, check_split, without_replacement
 from evodev.types import Array, Key
 
 Law = Literal["force", "kinetic energy", "current", "gravitation", "pendulum", "lens", "fall", "resultant"]
@@ -148,8 +148,8 @@ class Laws(Task):
         asked = {"train": learned, "validation": np.array([[self.validation] * 2]), "test": np.array([[self.test] * 2])}[split]
         points = _drawn(learned, self.examples, key=key_points)
         probes = _drawn(asked.astype(np.float32), self.probes, key=key_probes)
-        orders = [jax.random.permutation(k, self.examples) for k in jax.random.split(key_order, self.epochs)]
-        stream = points[jnp.concatenate(orders)].reshape(self.steps, self.shots, 2)
+        orders = without_replacement(self.examples, self.examples, self.epochs, key=key_order)
+        stream = points[orders.ravel()].reshape(self.steps, self.shots, 2)
         unit = jnp.exp(jax.random.uniform(key_unit, (), minval=log(UNITS[0]), maxval=log(UNITS[1])))
         unit = unit * jax.random.rademacher(key_sign, (), jnp.float32)
         which = jax.random.randint(key_law, (), 0, len(self.laws))
