@@ -35,6 +35,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.common import result_path, write_result
+from evodev.cli import prepare_jax
 from evodev.comparison import interval
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
@@ -47,7 +48,7 @@ from evodev.learners.plasticity import gates
 from evodev.lifetime import probe_steps
 from evodev.organism import Organism
 from evodev.search import Strategy, maximise
-from evodev.substrate import mlp
+from evodev.substrate import Substrate, mlp
 from evodev.tasks import ContinualDigits, Sine, Task
 
 CACHE = Path(__file__).parent / ".cache" / "plasticity"
@@ -62,24 +63,22 @@ class World:
     """Where arms live and what one search may spend: ``generations`` of 64 genomes x ``lives``."""
 
     task: Task
-    organism: Organism
+    substrate: Substrate
+    learner: Gradient
     fitness: Fitness
     generations: int
     lives: int
     test_lives: int
 
-    def organism_of(self, arm: str) -> Organism:
-        """The organism; with replay in the arm of that name."""
-        learner = self.organism.learner
-        assert isinstance(learner, Gradient)
-        return replace(self.organism, learner=replace(learner, replay=1)) if arm == "replay" else self.organism
+    def organism(self, replays: bool = False) -> Organism:
+        """Decoder and learner on the substrate; every arm's but for what is evolved."""
+        return Organism(self.substrate, DECODER, replace(self.learner, replay=int(replays)))
 
 
 def _continual(scenario: Any) -> World:
     task = ContinualDigits(phases=4, ways=2, shots=5, probes=4, scenario=scenario, canvas=8)
     learner = Gradient(plastic="synapse", heads=task.heads)
-    organism = Organism(mlp((task.inputs, 24, task.outputs)), DECODER, learner)
-    return World(task, organism, Fitness("final"), generations=400, lives=4, test_lives=256)
+    return World(task, mlp((task.inputs, 24, task.outputs)), learner, Fitness("final"), generations=400, lives=4, test_lives=256)
 
 
 @cache
@@ -88,8 +87,9 @@ def world(name: str) -> World:
     if name != "sine":
         return _continual(name)
     learner = Gradient(loss="squared_error", log_rate=-3.5, plastic="synapse")
-    organism = Organism(mlp((1, 40, 40, 1), activation="tanh"), DECODER, learner)
-    return World(Sine(shots=5), organism, Fitness(), generations=800, lives=8, test_lives=512)
+    return World(
+        Sine(shots=5), mlp((1, 40, 40, 1), activation="tanh"), learner, Fitness(), generations=600, lives=4, test_lives=512
+    )
 
 
 WORLDS = ("sine", "class", "task")
@@ -143,9 +143,11 @@ def dealt(organism: Organism, genome: np.ndarray, seed: int) -> np.ndarray:
     return out
 
 
-def searcher(own: World, arm: str, places: np.ndarray) -> Callable[[jax.Array, jax.Array], jax.Array]:
+@cache
+def searcher(name: str, replays: bool, evolved: tuple[int, ...]) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """Compiled: (genome at the start, key) -> the centre of the search at its end; one program for all seeds."""
-    organism, steps = own.organism_of(arm), own.task.steps
+    own, places = world(name), np.array(evolved)
+    organism, steps = own.organism(replays), own.task.steps
     schedule = (0, steps) if own.fitness.measure == "final" else probe_steps(steps, 8)
     strategy = Strategy("SNES", population=64, sigma=0.2)
     chunk = choose_chunk(organism, own.task, subjects=64, lives=own.lives)
@@ -165,15 +167,15 @@ def searcher(own: World, arm: str, places: np.ndarray) -> Callable[[jax.Array, j
 
 
 @cache
-def tester(name: str, arm: str, split: Any) -> Callable[[jax.Array], dict[str, jax.Array]]:
+def tester(name: str, replays: bool) -> Callable[[jax.Array], dict[str, jax.Array]]:
     """Compiled: genome -> its measures, means over the held-out lives, the same for all arms; and its plastic share."""
     own = world(name)
-    organism, schedule = own.organism_of(arm), probe_steps(own.task.steps, 8)
+    organism, schedule = own.organism(replays), probe_steps(own.task.steps, 8)
     chunk = choose_chunk(organism, own.task, subjects=1, lives=own.test_lives)
 
     @jax.jit
     def test(genome: jax.Array) -> dict[str, jax.Array]:
-        lives = sample_lives(own.task, split, own.test_lives, key=jax.random.key(4242))
+        lives = sample_lives(own.task, "test", own.test_lives, key=jax.random.key(4242))
         log = evaluate_organism(organism, genome[None], own.task, lives, schedule, key=jax.random.key(7), chunk=chunk)
         network, genes = organism.develop(genome, key=jax.random.key(0))
         out = {f"share {k}": v.mean() for k, v in gates(genes, network, organism.substrate, by_synapse=True).items()}
@@ -186,9 +188,9 @@ def tester(name: str, arm: str, split: Any) -> Callable[[jax.Array], dict[str, j
     return test
 
 
-def told(name: str, arm: str, genome: np.ndarray, split: str = "test") -> dict[str, Any]:
+def told(name: str, genome: np.ndarray, *, replays: bool = False) -> dict[str, Any]:
     """Measures of a genome as plain numbers and lists."""
-    return {k: np.asarray(v).tolist() for k, v in tester(name, arm, split)(jnp.asarray(genome)).items()}
+    return {k: np.asarray(v).tolist() for k, v in tester(name, replays)(jnp.asarray(genome, jnp.float32)).items()}
 
 
 def searches(name: str, seeds: int) -> list[dict[str, dict[str, Any]]]:
@@ -197,32 +199,30 @@ def searches(name: str, seeds: int) -> list[dict[str, dict[str, Any]]]:
     champions: list[np.ndarray] = []
     # the mask first: the random one is dealt out of it
     for arm in sorted(EVOLVED[name], key=lambda a: a != "evolved mask"):
-        search = None
         for seed in range(seeds):
             kept = CACHE / f"{name}-{arm.replace(' ', '_')}-{seed}-{own.generations}.json"
             if not kept.exists():
-                organism = own.organism_of(arm)
-                genome, places = start(organism, arm, seed, champions[seed] if arm == "random mask" else None)
-                search = search or searcher(own, arm, places)
+                replays = arm == "replay"
+                genome, places = start(own.organism(), arm, seed, champions[seed] if arm == "random mask" else None)
+                search = searcher(name, replays, tuple(places.tolist()))
                 began = time.perf_counter()
                 found = np.asarray(search(jnp.asarray(genome, jnp.float32), jax.random.key(1000 + seed)))
-                seconds = time.perf_counter() - began
-                entry = {"genome": found.tolist(), "numbers": len(places), "seconds": seconds}
-                entry |= {split: told(name, arm, found, split) for split in ("validation", "test")}
+                entry = {"genome": found.tolist(), "numbers": len(places), "seconds": time.perf_counter() - began}
                 CACHE.mkdir(parents=True, exist_ok=True)
-                kept.write_text(json.dumps(entry))
+                kept.write_text(json.dumps(entry | {"test": told(name, found, replays=replays)}))
             entry = json.loads(kept.read_text())
             results[seed][arm] = entry["test"] | {"numbers": entry["numbers"], "seconds": entry["seconds"]}
             shown = {k: round(v, 3) for k, v in entry["test"].items() if isinstance(v, float)}
-            print(name, arm, seed, f"{entry['seconds']:.0f} s, validation {entry['validation']['loss']:.3f}", shown, flush=True)
+            print(f"{time.strftime('%X')} {name}, {arm}, seed {seed}: {entry['seconds']:.0f} s", shown, flush=True)
             if arm == "evolved mask":
                 champions.append(np.array(entry["genome"], np.float32))
-    gate = genes_of(own.organism, "gate")
+    organism = own.organism()
+    gate = genes_of(organism, "gate")
     for seed, champion in enumerate(champions):
         opened = champion.copy()
         opened[gate] = OPEN
-        results[seed]["shuffled"] = told(name, "evolved mask", dealt(own.organism, champion, seed))
-        results[seed]["opened"] = told(name, "evolved mask", opened)
+        results[seed]["shuffled"] = told(name, dealt(organism, champion, seed))
+        results[seed]["opened"] = told(name, opened)
     return results
 
 
@@ -260,7 +260,15 @@ def rows_of(name: str, results: list[dict[str, dict[str, Any]]]) -> list[dict[st
             values = sign * (of("evolved mask", m) - of(rival, m))
             main = rival == "all plastic" and m in ("loss", "retention")
             note = f"paired by seed; better is above zero{f'; expected {expected}' if main else ''}"
-            rows.append(row(f"{name}: lead of the evolved mask over {rival}, {called[m]}", values, measures[m], note, lead=main))
+            rows.append(
+                row(
+                    f"{name}: lead of the evolved mask over {rival}, {called[m]}",
+                    values,
+                    measures[m],
+                    note,
+                    lead=main and expected == "+",
+                )
+            )
         if name != "sine":
             values = of("replay", m) - of("evolved mask", m)
             rows.append(row(f"{name}: lead of replay over the evolved mask, {called[m]}", values, measures[m], "paired by seed"))
@@ -302,8 +310,8 @@ def draw(found: dict[str, list[dict[str, dict[str, Any]]]]) -> None:
         chance = {"class accuracy": 1 / 8, "task accuracy": 1 / 2, "class retention": 0.0, "task retention": 0.0}
         if key in chance:
             axis.axvline(chance[key], color="#9a9a9a", linewidth=1, linestyle=":")
-        if measure == "loss":
-            axis.set_xscale("log")
+            if measure == "accuracy":
+                axis.text(chance[key], len(arms) - 0.55, " chance", color="#9a9a9a", fontsize=8, va="bottom")
     figure.savefig(result_path("lives", "plasticity").with_suffix(".png"), dpi=150)
 
 
@@ -315,6 +323,7 @@ def main() -> None:
         "--only", nargs="+", choices=WORLDS, default=WORLDS, help="worlds to measure now; all are written at last"
     )
     options = parser.parse_args()
+    prepare_jax()
     found = {name: searches(name, options.seeds) for name in options.only}
     if set(found) != set(WORLDS):
         return
