@@ -193,36 +193,43 @@ def told(name: str, genome: np.ndarray, *, replays: bool = False) -> dict[str, A
     return {k: np.asarray(v).tolist() for k, v in tester(name, replays)(jnp.asarray(genome, jnp.float32)).items()}
 
 
+def kept(name: str, arm: str, seed: int) -> Path:
+    """Where a finished search is kept."""
+    return CACHE / f"{name}-{arm.replace(' ', '_')}-{seed}-{world(name).generations}.json"
+
+
+def one_search(name: str, arm: str, seed: int) -> dict[str, Any]:
+    """Evolve an arm and measure it; the evolved mask also with its mask dealt out anew and taken away."""
+    organism, replays = world(name).organism(), arm == "replay"
+    mask = np.array(json.loads(kept(name, "evolved mask", seed).read_text())["genome"]) if arm == "random mask" else None
+    genome, places = start(organism, arm, seed, mask)
+    search = searcher(name, replays, tuple(places.tolist()))
+    began = time.perf_counter()
+    found = np.array(search(jnp.asarray(genome, jnp.float32), jax.random.key(1000 + seed)))
+    entry = {"genome": found.tolist(), "numbers": len(places), "seconds": time.perf_counter() - began}
+    entry["measures"] = {arm: told(name, found, replays=replays)}
+    if arm == "evolved mask":
+        opened = found.copy()
+        opened[genes_of(organism, "gate")] = OPEN
+        entry["measures"] |= {"shuffled": told(name, dealt(organism, found, seed)), "opened": told(name, opened)}
+    return entry
+
+
 def searches(name: str, seeds: int) -> list[dict[str, dict[str, Any]]]:
     """Every arm's measures on the test lives, a dictionary a seed; what is in the cache is read from there."""
-    own, results = world(name), [{} for _ in range(seeds)]
-    champions: list[np.ndarray] = []
+    results: list[dict[str, dict[str, Any]]] = [{} for _ in range(seeds)]
     # the mask first: the random one is dealt out of it
     for arm in sorted(EVOLVED[name], key=lambda a: a != "evolved mask"):
         for seed in range(seeds):
-            kept = CACHE / f"{name}-{arm.replace(' ', '_')}-{seed}-{own.generations}.json"
-            if not kept.exists():
-                replays = arm == "replay"
-                genome, places = start(own.organism(), arm, seed, champions[seed] if arm == "random mask" else None)
-                search = searcher(name, replays, tuple(places.tolist()))
-                began = time.perf_counter()
-                found = np.asarray(search(jnp.asarray(genome, jnp.float32), jax.random.key(1000 + seed)))
-                entry = {"genome": found.tolist(), "numbers": len(places), "seconds": time.perf_counter() - began}
+            path = kept(name, arm, seed)
+            if not path.exists():
                 CACHE.mkdir(parents=True, exist_ok=True)
-                kept.write_text(json.dumps(entry | {"test": told(name, found, replays=replays)}))
-            entry = json.loads(kept.read_text())
-            results[seed][arm] = entry["test"] | {"numbers": entry["numbers"], "seconds": entry["seconds"]}
-            shown = {k: round(v, 3) for k, v in entry["test"].items() if isinstance(v, float)}
-            print(f"{time.strftime('%X')} {name}, {arm}, seed {seed}: {entry['seconds']:.0f} s", shown, flush=True)
-            if arm == "evolved mask":
-                champions.append(np.array(entry["genome"], np.float32))
-    organism = own.organism()
-    gate = genes_of(organism, "gate")
-    for seed, champion in enumerate(champions):
-        opened = champion.copy()
-        opened[gate] = OPEN
-        results[seed]["shuffled"] = told(name, dealt(organism, champion, seed))
-        results[seed]["opened"] = told(name, opened)
+                path.write_text(json.dumps(one_search(name, arm, seed)))
+            entry = json.loads(path.read_text())
+            results[seed] |= entry["measures"]
+            results[seed][arm] |= {"numbers": entry["numbers"], "seconds": entry["seconds"]}
+            shown = {k: round(v, 3) for k, v in results[seed][arm].items() if isinstance(v, float)}
+            print(f"{time.strftime('%X')} {name}, {arm}, seed {seed}", shown, flush=True)
     return results
 
 
@@ -320,16 +327,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="outer seeds (default 5)")
     parser.add_argument(
-        "--only", nargs="+", choices=WORLDS, default=WORLDS, help="worlds to measure now; all are written at last"
+        "--only", nargs="+", choices=WORLDS, default=WORLDS, help="worlds to measure now; all that are done are written"
     )
     options = parser.parse_args()
     prepare_jax()
-    found = {name: searches(name, options.seeds) for name in options.only}
-    if set(found) != set(WORLDS):
-        return
-    rows = [r for name in WORLDS for r in rows_of(name, found[name])]
-    spent = "; ".join(f"{n}: {world(n).generations} generations of 64 genomes x {world(n).lives} lives" for n in WORLDS)
-    tested = ", ".join(f"{world(n).test_lives} {n}" for n in WORLDS)
+    for name in options.only:
+        searches(name, options.seeds)
+    seeds = range(options.seeds)
+    done = [name for name in WORLDS if all(kept(name, arm, seed).exists() for arm in EVOLVED[name] for seed in seeds)]
+    found = {name: searches(name, options.seeds) for name in done}
+    rows = [r for name in done for r in rows_of(name, found[name])]
+    spent = "; ".join(f"{n}: {world(n).generations} generations of 64 genomes x {world(n).lives} lives" for n in done)
+    tested = ", ".join(f"{world(n).test_lives} {n}" for n in done)
     write_result(
         "lives", "plasticity", rows, command="python -m benchmarks.lives.plasticity", seeds=options.seeds,
         budget=f"{spent}; the centre of the search is tested, on the same test lives in all arms ({tested})",
