@@ -78,7 +78,7 @@ class World:
 def _continual(scenario: Any) -> World:
     task = ContinualDigits(phases=4, ways=2, shots=5, probes=4, scenario=scenario, canvas=8)
     learner = Gradient(plastic="synapse", heads=task.heads)
-    return World(task, mlp((task.inputs, 24, task.outputs)), learner, Fitness("final"), generations=400, lives=4, test_lives=256)
+    return World(task, mlp((task.inputs, 10, task.outputs)), learner, Fitness("final"), generations=400, lives=4, test_lives=256)
 
 
 @cache
