@@ -288,10 +288,11 @@ def rows_of(name: str, results: list[dict[str, dict[str, Any]]]) -> list[dict[st
 
 def draw(found: dict[str, list[dict[str, dict[str, Any]]]]) -> None:
     """A dot a seed and the mean with its interval, an arm a line; the evolved mask stands out."""
+    mosaic = [["class accuracy", "class retention"], ["task accuracy", "task retention"]]
+    if "sine" in found:
+        mosaic = [["sine loss", *line] for line in mosaic]
     figure = Figure(figsize=(12.5, 5.2), layout="constrained")
-    panels = figure.subplot_mosaic(
-        [["sine loss", "class accuracy", "class retention"], ["sine loss", "task accuracy", "task retention"]]
-    )
+    panels = figure.subplot_mosaic(mosaic)
     titles = {
         "sine loss": "sine, five points: MSE after ten updates", "class accuracy": "class-incremental digits: final accuracy",
         "class retention": "retention", "task accuracy": "task-incremental digits: final accuracy", "task retention": "retention",
