@@ -215,21 +215,29 @@ def one_search(name: str, arm: str, seed: int) -> dict[str, Any]:
     return entry
 
 
-def searches(name: str, seeds: int) -> list[dict[str, dict[str, Any]]]:
-    """Every arm's measures on the test lives, a dictionary a seed; what is in the cache is read from there."""
-    results: list[dict[str, dict[str, Any]]] = [{} for _ in range(seeds)]
-    # the mask first: the random one is dealt out of it
+def evolve(name: str, seeds: int) -> None:
+    """Search for whatever is not in the cache yet; the mask first, since the random one is dealt out of it."""
     for arm in sorted(EVOLVED[name], key=lambda a: a != "evolved mask"):
         for seed in range(seeds):
             path = kept(name, arm, seed)
             if not path.exists():
                 CACHE.mkdir(parents=True, exist_ok=True)
                 path.write_text(json.dumps(one_search(name, arm, seed)))
-            entry = json.loads(path.read_text())
-            results[seed] |= entry["measures"]
-            results[seed][arm] |= {"numbers": entry["numbers"], "seconds": entry["seconds"]}
-            shown = {k: round(v, 3) for k, v in results[seed][arm].items() if isinstance(v, float)}
+            measures = json.loads(path.read_text())["measures"][arm]
+            shown = {k: round(v, 3) for k, v in measures.items() if isinstance(v, float)}
             print(f"{time.strftime('%X')} {name}, {arm}, seed {seed}", shown, flush=True)
+
+
+def collected(name: str, seeds: int) -> list[dict[str, dict[str, Any]]]:
+    """Measures on the test lives of the arms that are done in all seeds, a dictionary a seed."""
+    results: list[dict[str, dict[str, Any]]] = [{} for _ in range(seeds)]
+    for arm in EVOLVED[name]:
+        paths = [kept(name, arm, seed) for seed in range(seeds)]
+        if all(path.exists() for path in paths):
+            for result, path in zip(results, paths, strict=True):
+                entry = json.loads(path.read_text())
+                result |= entry["measures"]
+                result[arm] |= {"numbers": entry["numbers"], "seconds": entry["seconds"]}
     return results
 
 
@@ -246,7 +254,7 @@ def rows_of(name: str, results: list[dict[str, dict[str, Any]]]) -> list[dict[st
     def of(arm: str, measure: str) -> np.ndarray:
         return np.array([r[arm][measure] for r in results])
 
-    arms = (*EVOLVED[name], *TAKEN_APART)
+    arms = [arm for arm in (*EVOLVED[name], *TAKEN_APART) if arm in results[0]]
     measures = {"loss": "MSE" if name == "sine" else "nats"} | (
         {} if name == "sine" else {"accuracy": "accuracy", "retention": "accuracy", "reached": "accuracy"}
     )
@@ -263,7 +271,7 @@ def rows_of(name: str, results: list[dict[str, dict[str, Any]]]) -> list[dict[st
     expected = {"sine": "+", "class": "about 0", "task": "+"}[name]
     for m in ("loss",) if name == "sine" else ("retention", "accuracy"):
         sign = -1 if m == "loss" else 1
-        for rival in ("all plastic", "random mask", "shuffled", "opened"):
+        for rival in (arm for arm in ("all plastic", "random mask", *TAKEN_APART) if arm in arms):
             values = sign * (of("evolved mask", m) - of(rival, m))
             main = rival == "all plastic" and m in ("loss", "retention")
             note = f"paired by seed; better is above zero{f'; expected {expected}' if main else ''}"
@@ -276,19 +284,19 @@ def rows_of(name: str, results: list[dict[str, dict[str, Any]]]) -> list[dict[st
                     lead=main and expected == "+",
                 )
             )
-        if name != "sine":
+        if "replay" in arms:
             values = of("replay", m) - of("evolved mask", m)
             rows.append(row(f"{name}: lead of replay over the evolved mask, {called[m]}", values, measures[m], "paired by seed"))
     for part in (k for k in results[0]["evolved mask"] if k.startswith("share ")):
         rows.append(row(f"{name}: plastic {part}", of("evolved mask", part), "share", "of the evolved mask; 0.84 at the start"))
-    seconds = [r[arm]["seconds"] for r in results for arm in EVOLVED[name]]
+    seconds = [r[arm]["seconds"] for r in results for arm in EVOLVED[name] if arm in arms]
     rows.append({"label": f"{name}: search", "measured": float(np.median(seconds)), "unit": "s", "note": "median of all arms"})
     return rows
 
 
 def draw(found: dict[str, list[dict[str, dict[str, Any]]]]) -> None:
     """A dot a seed and the mean with its interval, an arm a line; the evolved mask stands out."""
-    mosaic = [["class accuracy", "class retention"], ["task accuracy", "task retention"]]
+    mosaic: Any = [["class accuracy", "class retention"], ["task accuracy", "task retention"]]
     if "sine" in found:
         mosaic = [["sine loss", *line] for line in mosaic]
     figure = Figure(figsize=(12.5, 5.2), layout="constrained")
@@ -303,7 +311,7 @@ def draw(found: dict[str, list[dict[str, dict[str, Any]]]]) -> None:
         axis.spines[["top", "right", "left"]].set_visible(False)
         if name not in found:
             continue
-        arms = (*EVOLVED[name], *TAKEN_APART)
+        arms = [arm for arm in (*EVOLVED[name], *TAKEN_APART) if arm in found[name][0]]
         for y, arm in enumerate(arms):
             colour = "#c45a00" if arm == "evolved mask" else "#444444" if arm in EVOLVED[name] else "#9a9a9a"
             values = np.array([r[arm][measure] for r in found[name]])
@@ -328,15 +336,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="outer seeds (default 5)")
     parser.add_argument(
-        "--only", nargs="+", choices=WORLDS, default=WORLDS, help="worlds to measure now; all that are done are written"
+        "--only", nargs="*", choices=WORLDS, default=WORLDS, help="worlds to measure now; all that are done are written"
     )
     options = parser.parse_args()
     prepare_jax()
     for name in options.only:
-        searches(name, options.seeds)
-    seeds = range(options.seeds)
-    done = [name for name in WORLDS if all(kept(name, arm, seed).exists() for arm in EVOLVED[name] for seed in seeds)]
-    found = {name: searches(name, options.seeds) for name in done}
+        evolve(name, options.seeds)
+    found = {name: collected(name, options.seeds) for name in WORLDS}
+    done = [name for name in WORLDS if {"evolved mask", "all plastic"} <= set(found[name][0])]
+    found = {name: found[name] for name in done}
     rows = [r for name in done for r in rows_of(name, found[name])]
     spent = "; ".join(f"{n}: {world(n).generations} generations of 64 genomes x {world(n).lives} lives" for n in done)
     tested = ", ".join(f"{world(n).test_lives} {n}" for n in done)
