@@ -111,7 +111,7 @@ NOTES = {
     "random mask": "weights and rates evolved around a random mask of the evolved one's share in each projection",
     "replay": "all plastic, one replayed batch after each new one",
     "shuffled": "the evolved organism, its mask dealt out anew within each projection; nothing evolved again",
-    "opened": "the evolved organism, all its synapses plastic; nothing evolved again",
+    "opened": "the evolved organism, all its synapses plastic; nothing evolved again; diverged seeds count 100",
 }
 
 
@@ -242,6 +242,9 @@ def collected(name: str, seeds: int) -> list[dict[str, dict[str, Any]]]:
             for result, path in zip(results, paths, strict=True):
                 entry = json.loads(path.read_text())
                 result |= entry["measures"]
+                # lives that diverge count as the worst that a fitness allows
+                for measures in entry["measures"].values():
+                    measures["loss"] = min(measures["loss"], -world(name).fitness.worst)
                 result[arm] |= {"numbers": entry["numbers"], "seconds": entry["seconds"]}
     return results
 
@@ -329,6 +332,8 @@ def draw(found: dict[str, list[dict[str, dict[str, Any]]]]) -> None:
         axis.set_yticks(range(len(arms)), arms if measure != "retention" else [""] * len(arms))
         axis.set_ylim(len(arms) - 0.5, -0.5)
         axis.tick_params(axis="y", length=0)
+        if measure == "loss":
+            axis.set_xscale("log")
         axis.grid(axis="y", color="#eeeeee")
         chance = {"class accuracy": 1 / 8, "task accuracy": 1 / 2, "class retention": 0.0, "task retention": 0.0}
         if key in chance:
