@@ -88,7 +88,7 @@ def world(name: str) -> World:
         return _continual(name)
     learner = Gradient(loss="squared_error", log_rate=-3.5, plastic="synapse")
     return World(
-        Sine(shots=5), mlp((1, 40, 40, 1), activation="tanh"), learner, Fitness(), generations=600, lives=4, test_lives=512
+        Sine(shots=5), mlp((1, 40, 40, 1), activation="tanh"), learner, Fitness(), generations=1000, lives=8, test_lives=512
     )
 
 
