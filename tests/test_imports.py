@@ -38,6 +38,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 
 HELPED = {
     ("learners.episodic", "learners.hebbian"),
+    ("learners.actor_critic", "learners.gradient"),
     ("learners.critical_period", "learners.gradient"),
     ("learners.structural", "learners.gradient"),
     ("learners.critical_period", "learners.rewiring"),
