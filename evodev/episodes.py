@@ -36,6 +36,10 @@ class Habit:
         mean = self.mean + off / count
         return Habit(count, mean, self.squares + off * (x - mean))
 
+    def scaled(self, x: Array) -> Array:
+        """A sample in units of the root mean square."""
+        return x * jax.lax.rsqrt(self.squares / self.count + self.mean**2 + 1e-6)
+
     def standard(self, x: Array) -> Array:
         """A sample with the mean taken off, in spreads."""
         return (x - self.mean) * jax.lax.rsqrt(self.squares / self.count + 1e-6)
@@ -88,7 +92,7 @@ def episodes(
 
     def seen(there: Array, felt: tuple[Array, Array], sights: Habit) -> Array:
         sight = world.sensors @ there
-        sight = sights.standard(sight) if task.normalise else sight
+        sight = sights.scaled(sight) if task.normalise else sight
         return jnp.concatenate([sight, felt[0], felt[1][None]]) if task.recall else sight
 
     def episode(state: Any, habits: Any, felt: Any, number: Array) -> tuple[_Instant, Array]:

@@ -1,7 +1,7 @@
 """Policy gradient in life: online actor-critic with eligibility traces (Sutton & Barto 2018, ch. 13.6)."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, NoReturn
 
 import jax
@@ -52,7 +52,7 @@ class ActorCritic(Learner):
         ValueError: for another learner, or settings that make no sense.
     """
 
-    learner: Learner = Gradient(log_rate=-3.0)
+    learner: Learner = Gradient(log_rate=-4.0)
     discount: float = 0.95
     decay: float = 0.8
     log_rate: float = -2.0
@@ -117,7 +117,7 @@ class ActorCritic(Learner):
         network = state.network
 
         def likelihood(params: Params) -> tuple[Scalar, Array]:
-            active = activities(substrate, network.replace(**params), moment.observation[None])
+            active = activities(substrate, replace(network, **params), moment.observation[None])
             outputs = active[substrate.output.name][0]
             felt = jax.lax.stop_gradient(surprise(outputs, moment.action, discrete=discrete))
             return (outputs * felt).sum(), _features(active, substrate)

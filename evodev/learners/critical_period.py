@@ -12,7 +12,7 @@ from evodev.learners.gradient import Gradient
 from evodev.learners.rewiring import exchange, reach
 from evodev.network import Network, activities, synapses
 from evodev.substrate import Substrate
-from evodev.types import Array, Genes, Inputs, Key, Outputs, Scalar, Targets
+from evodev.types import Array, Float, Genes, Inputs, Key, Moment, Outputs, Scalar, Targets
 
 
 class CriticalState(NamedTuple):
@@ -112,6 +112,25 @@ class CriticalPeriod(Learner):
         self, genes: Genes, state: CriticalState, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key
     ) -> CriticalState:
         inner = self.learner.step(branch(genes, "learner"), state.inner, inputs, targets, substrate, key=key)
+        return self._older(genes, state, inner, inputs, substrate)
+
+    def act(
+        self, genes: Genes, state: CriticalState, observation: Float[Array, " inputs"], substrate: Substrate, *,
+        discrete: bool, key: Key,
+    ) -> tuple[Float[Array, " outputs"], CriticalState]:  # fmt: skip
+        outputs, inner = self.learner.act(
+            branch(genes, "learner"), state.inner, observation, substrate, discrete=discrete, key=key
+        )
+        return outputs, state._replace(inner=inner)
+
+    def experience(
+        self, genes: Genes, state: CriticalState, moment: Moment, substrate: Substrate, *, discrete: bool, key: Key
+    ) -> CriticalState:
+        inner = self.learner.experience(branch(genes, "learner"), state.inner, moment, substrate, discrete=discrete, key=key)
+        return self._older(genes, state, inner, moment.observation[None], substrate)
+
+    def _older(self, genes: Genes, state: CriticalState, inner: Any, inputs: Inputs, substrate: Substrate) -> CriticalState:
+        """State after a step in which the inner learner has learned already."""
         network = inner.network
         active = activities(substrate, network, inputs)
         # clipped so that no genome makes either infinite

@@ -13,7 +13,7 @@ from evodev.learners.gradient import Gradient
 from evodev.learners.rewiring import exchange, reach
 from evodev.network import Network
 from evodev.substrate import Substrate
-from evodev.types import Array, Genes, Inputs, Key, Outputs, Scalar, Targets
+from evodev.types import Array, Float, Genes, Inputs, Key, Moment, Outputs, Scalar, Targets
 
 
 class StructuralState(NamedTuple):
@@ -112,10 +112,43 @@ class Structural(Learner):
     ) -> StructuralState:
         key_learn, key_grow = jax.random.split(key)
         inner = self.learner.step(branch(genes, "learner"), state.inner, inputs, targets, substrate, key=key_learn)
+        return self._older(genes, state, inner, inputs, targets, substrate, key=key_grow)
+
+    def act(
+        self, genes: Genes, state: StructuralState, observation: Float[Array, " inputs"], substrate: Substrate, *,
+        discrete: bool, key: Key,
+    ) -> tuple[Float[Array, " outputs"], StructuralState]:  # fmt: skip
+        outputs, inner = self.learner.act(
+            branch(genes, "learner"), state.inner, observation, substrate, discrete=discrete, key=key
+        )
+        return outputs, state._replace(inner=inner)
+
+    def experience(
+        self, genes: Genes, state: StructuralState, moment: Moment, substrate: Substrate, *, discrete: bool, key: Key
+    ) -> StructuralState:
+        key_learn, key_grow = jax.random.split(key)
+        inner = self.learner.experience(
+            branch(genes, "learner"), state.inner, moment, substrate, discrete=discrete, key=key_learn
+        )
+        seen, done = moment.observation[None], moment.action[None]
+        return self._older(genes, state, inner, seen, done, substrate, key=key_grow)
+
+    def _older(
+        self,
+        genes: Genes,
+        state: StructuralState,
+        inner: Any,
+        inputs: Inputs,
+        targets: Targets,
+        substrate: Substrate,
+        *,
+        key: Key,
+    ) -> StructuralState:
+        """State after a step in which the inner learner has learned already."""
         age = state.age + 1
 
         def rewire(network: Network) -> Network:
-            promise = self._promise(network, inputs, targets, substrate, key=key_grow)
+            promise = self._promise(network, inputs, targets, substrate, key=key)
             # clipped so that no genome makes it infinite
             share = jnp.exp(jnp.clip(genes["log_share"], -20.0, 0.0))
             if self.end is not None:
