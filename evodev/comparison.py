@@ -17,6 +17,7 @@ from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_
 from evodev.fitness import aulc, jumpstart, operations_to, retention, slope_aligned, steps_to
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
+from evodev.statistics import interval
 from evodev.tasks import SPLITS, Life, Split, World
 from evodev.types import Genome, Key
 
@@ -50,23 +51,6 @@ class Comparison:
             raise ValueError(f"comparison: split is {self.split!r}; one of {', '.join(SPLITS)}")
         if self.bootstrap < 100:
             raise ValueError(f"comparison: bootstrap must be at least 100, given {self.bootstrap}")
-
-
-def interval(values: np.ndarray, resamples: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean over the first axis with its 95% percentile-bootstrap interval.
-
-    Args:
-        values: (units, ...); the units are lives within a run, or runs when several seeds are given.
-        resamples: bootstrap samples of the units.
-        seed: of the resampling.
-    """
-    rng = np.random.default_rng(seed)
-    flat = values.reshape(len(values), -1)
-    # each resample is a vector of how often each unit was drawn, so that the means are one matmul
-    weights = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), size=resamples) / len(values)
-    low, high = np.percentile(weights @ flat, [2.5, 97.5], axis=0)
-    shape = values.shape[1:]
-    return np.asarray(values.mean(0)), low.reshape(shape), high.reshape(shape)
 
 
 def champion_arms(organism: Organism, champion: Genome, centroid: Genome) -> list[Arm]:

@@ -16,7 +16,6 @@ from evodev.comparison import (
     across_runs,
     champion_arms,
     compare,
-    interval,
     ledger,
     measure,
     samples_saved,
@@ -29,6 +28,7 @@ from evodev.network import Network
 from evodev.organism import Organism
 from evodev.report.table import rows
 from evodev.search import Schedule, Strategy
+from evodev.statistics import interval
 from evodev.substrate import mlp
 from evodev.tasks import ContinualDigits, Task
 from evodev.types import Genes, Key

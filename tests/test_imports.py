@@ -13,6 +13,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "types",
+        "statistics",
         "genome heads ranking substrate",
         "network",
         "compactness",

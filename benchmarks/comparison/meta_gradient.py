@@ -44,11 +44,12 @@ from benchmarks.comparison.meta_arms import (
     validation_lives,
 )
 from evodev.cli import prepare_jax
-from evodev.comparison import CHAMPION, interval
+from evodev.comparison import CHAMPION
 from evodev.evaluation import sample_lives
 from evodev.experiment import Experiment
 from evodev.organism import Organism
 from evodev.runs import Run, load_champion
+from evodev.statistics import interval
 from evodev.tasks import Life
 
 COLOURS = {"episodic": "#0b4f9e", "hebbian": "#c45a00"}

@@ -29,7 +29,6 @@ from matplotlib.figure import Figure
 
 from benchmarks.common import result_path, write_result
 from benchmarks.papers.images import Images, digits, mnist
-from evodev.comparison import interval
 from evodev.compress import compression, descend, fit, train_genome
 from evodev.decoders import Cells, Decoder, Tissue
 from evodev.decoders.base import all_alive
@@ -43,6 +42,7 @@ from evodev.decoders.wiring.pairwise import PairwiseMLP
 from evodev.genome import GenomeSpec
 from evodev.network import Network, forward
 from evodev.search import Strategy, maximise
+from evodev.statistics import interval
 from evodev.substrate import Population, Projection, Substrate
 from evodev.types import Array, Genes, Genome, Genomes, Key, Scalar
 

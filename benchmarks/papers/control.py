@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 
-from evodev.comparison import interval
 from evodev.decoders import Decoder
 from evodev.network import Network, activities, synapses
 from evodev.search import Strategy, maximise
+from evodev.statistics import interval
 from evodev.substrate import Substrate
 from evodev.types import Array, Float, Genome, Key
 

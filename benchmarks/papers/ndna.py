@@ -27,11 +27,11 @@ from benchmarks.common import write_result
 from benchmarks.papers.images import Images, mnist
 from evodev.baselines.masks import same_degrees, same_density, same_layers
 from evodev.cli import prepare_jax
-from evodev.comparison import interval
 from evodev.compress import descend, train_genome
 from evodev.decoders import DECODERS, Decoder
 from evodev.decoders.sparsity import StraightThrough
 from evodev.network import Network, forward, synapses
+from evodev.statistics import interval
 from evodev.substrate import Substrate, mlp
 from evodev.types import Array, Key, Scalar
 

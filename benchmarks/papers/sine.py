@@ -17,10 +17,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.common import result_path, write_result
-from evodev.comparison import interval
 from evodev.evaluation import Chunk, evaluate_organism, sample_lives
 from evodev.experiment import Experiment
 from evodev.presets import preset
+from evodev.statistics import interval
 from evodev.tasks import Sine
 
 STEPS = (0, 1, 5, 10)

@@ -33,12 +33,12 @@ from matplotlib.figure import Figure
 from benchmarks.common import result_path, write_result
 from evodev.baselines.masks import same_degrees, same_layers
 from evodev.cli import prepare_jax
-from evodev.comparison import interval
 from evodev.compress import descend, train_genome
 from evodev.decoders import DECODERS, Decoder
 from evodev.decoders.sparsity import Budget
 from evodev.models import from_params, masks_like, sparse
 from evodev.network import Network
+from evodev.statistics import interval
 from evodev.types import Array, Key, Scalar
 
 CONTEXT, WIDTH, LAYERS, HEADS, BATCH = 64, 64, 2, 4, 8
