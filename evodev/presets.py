@@ -15,7 +15,7 @@ from evodev.experiment import Experiment
 from evodev.learners import LEARNERS, Episodic, Gradient
 from evodev.search import STRATEGIES, Schedule, Strategy
 from evodev.substrate import Population, Projection, Substrate, mlp
-from evodev.tasks import TASKS, FewShotDigits, Sine
+from evodev.tasks import TASKS, Acting, FewShotDigits, Sine
 
 
 def few_shot_digits() -> Experiment:
@@ -82,6 +82,20 @@ def _first_line(thing: Any) -> str:
     return (thing.__doc__ or "").strip().split("\n")[0]
 
 
+def _acted(task: Acting) -> str:
+    """A line on a task that acts."""
+    does = f"{task.outputs} actions to choose from" if task.discrete else f"{task.outputs} values to give"
+    reward = (
+        f"; acting at random returns {task.span[0]:g} (regret 1), at best {task.span[1]:g} (regret 0)"
+        if task.span
+        else ("; acting at random has regret 1, the best that could be 0")
+    )
+    return (
+        f"{task.observations} observations ({task.inputs} inputs), {does}, {task.episodes} {task.unit} a life of "
+        f"{f'at most {task.horizon} steps' if task.horizon > 1 else '1 step'} each{reward}; held out: {task.held_out}"
+    )
+
+
 def catalogue() -> dict[str, dict[str, str]]:
     """Everything that has a name, kind by kind, with a line on each."""
     tasks = {}
@@ -90,6 +104,9 @@ def catalogue() -> dict[str, dict[str, str]]:
             task = cls()
         except ImportError as error:  # an extra that is not installed
             tasks[name] = f"{_first_line(cls)} Not here: {error}"
+            continue
+        if isinstance(task, Acting):
+            tasks[name] = _acted(task)
             continue
         tasks[name] = (
             f"{task.inputs} inputs, {task.outputs} outputs, {task.labels} labelled samples a life; an ignorant learner scores "
