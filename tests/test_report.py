@@ -216,7 +216,7 @@ def test_verdict_says_who_wins(champion: float, backprop: float, expected: str) 
 def test_verdict_is_honest_about_controls_references_and_intervals() -> None:
     text = " ".join(verdict(_comparison(champion=1.0, control=1.02)))
     assert "does not show that what it takes away matters" in text
-    assert "not the most accurate then: nearest" in text
+    assert "not the highest: nearest" in text
     assert "not whether another search would do as well" in text
     assert "A control does better" in " ".join(verdict(_comparison(champion=1.0, control=0.5)))
     seeds = _comparison() | {"intervals": "95% bootstrap over 5 searches (outer seeds)"}
