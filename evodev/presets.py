@@ -12,10 +12,10 @@ from evodev.decoders.sparsity import AllSynapses, Budget
 from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.relative import RelativePosition
 from evodev.experiment import Experiment
-from evodev.learners import LEARNERS, Episodic, Gradient
+from evodev.learners import LEARNERS, ActorCritic, Episodic, Gradient
 from evodev.search import STRATEGIES, Schedule, Strategy
 from evodev.substrate import Population, Projection, Substrate, mlp
-from evodev.tasks import TASKS, Acting, FewShotDigits, Sine
+from evodev.tasks import TASKS, Acting, CartPole, FewShotDigits, Sine
 
 
 def few_shot_digits() -> Experiment:
@@ -59,9 +59,24 @@ def sine() -> Experiment:
     )
 
 
+def cartpole() -> Experiment:
+    """CartPole with other physics and actions in each life of three episodes: every weight a gene, an actor-critic learns."""
+    task = CartPole()
+    return Experiment(
+        task=task,
+        substrate=mlp((task.inputs, 16, task.outputs), activation="tanh"),
+        decoder=Decoder(CellTypes(), Direct(), AllSynapses()),
+        learner=ActorCritic(),
+        strategy=Strategy("SNES", population=64, sigma=0.5),
+        schedule=Schedule(generations=100, lives=8, validation_lives=64, block=10),
+        comparison=Comparison(lives=128),
+    )
+
+
 PRESETS: dict[str, Callable[[], Experiment]] = {
     "few-shot-digits": few_shot_digits,
     "sine": sine,
+    "cartpole": cartpole,
 }
 
 
