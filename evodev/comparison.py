@@ -1,8 +1,8 @@
 """Arms on equal lives: curves with intervals, scores, and both ledgers."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import jax
@@ -14,9 +14,10 @@ from evodev.baselines.base import Report
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.compactness import compactness
 from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_lives
-from evodev.fitness import aulc, jumpstart, operations_to, retention, slope_aligned, steps_to
+from evodev.fitness import Fitness, aulc, jumpstart, operations_to, retention, slope_aligned, steps_to
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
+from evodev.pareto import fronts
 from evodev.statistics import interval
 from evodev.tasks import SPLITS, Acting, Life, Split, World
 from evodev.types import Genome, Key
@@ -24,6 +25,8 @@ from evodev.types import Genome, Key
 SCHEMA_VERSION = 1
 CHAMPION = "evolved champion"
 CENTROID = "evolved centroid"
+OBJECTIVES = ("aulc", "operations")
+"""What arms are compared by, all at once, where the fitness names no objectives."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,33 @@ def measure(arm: Arm, log: LifetimeLog, setting: Setting, config: Comparison) ->
     }
 
 
+def trade_offs(logs: Mapping[str, LifetimeLog], fitness: Fitness, schedule: tuple[int, ...]) -> dict[str, dict[str, float]]:
+    """Every objective of each arm, mean over lives, higher is better; see :meth:`evodev.fitness.Fitness.trade_off`.
+
+    An arm that does not tell what an objective needs has none.
+    """
+    # costs of the scalar may need a ledger that the objectives do not
+    fitness = replace(fitness, objectives=fitness.objectives or OBJECTIVES, activity_cost=0.0, traffic_cost=0.0)
+    if fitness.needs_ledger:
+        told = {name: log for name, log in logs.items() if log.energy is not None}
+    else:
+        told = {name: replace(log, energy=None) for name, log in logs.items()}
+    if not told:
+        return {}
+    together = jax.tree.map(lambda *arms: jnp.stack(arms), *told.values())
+    points = np.asarray(fitness.trade_off(together, schedule), np.float64)
+    return {name: dict(zip(fitness.objectives, own.tolist(), strict=True)) for name, own in zip(told, points, strict=True)}
+
+
+def mark_front(arms: dict[str, dict[str, Any]]) -> None:
+    """Write ``pareto`` into each arm with ``objectives``: does no other do as well in all of them and better in one?"""
+    for arm in arms.values():
+        arm.pop("pareto", None)
+    known = {name: list(arm["objectives"].values()) for name, arm in arms.items() if arm.get("objectives")}
+    for name, front in zip(known, fronts(jnp.array(list(known.values()))).tolist() if known else [], strict=True):
+        arms[name]["pareto"] = front == 0
+
+
 def compare(
     organism: Organism,
     champion: Genome,
@@ -201,6 +231,7 @@ def compare(
     samples = task.steps * task.batch
     schedule = probe_steps(task.steps, setting.schedule.probes)
     areas: dict[str, np.ndarray] = {}
+    logs: dict[str, LifetimeLog] = {}
     lives = sample_lives(setting.task, config.split, config.lives, key=key_lives)
     report: dict[str, Any] = {}
     every: list[tuple[str, Any]] = [(arm.name, arm) for arm in [*own, *arms]]
@@ -213,6 +244,7 @@ def compare(
         log = live_arm(arm, setting, lives, key=key_run)
         report[name] = measure(arm, log, setting, config)
         if arm.has_loss:
+            logs[name] = log
             areas[name] = np.asarray(aulc(cast(Any, worst_where_failed(log.loss, setting)), schedule), np.float64)
             # the same lives, so that the difference life by life is what tells arms apart
             report[name]["scores"]["aulc_minus_champion"] = scalar(areas[name] - areas[CHAMPION], config.bootstrap)
@@ -221,6 +253,9 @@ def compare(
             report[name]["compactness"] = compactness(organism.genome_spec, organism.substrate, grown).plain()
         report[name]["seconds"] = {"tuning": tuned - began, "lives": time.perf_counter() - tuned}
         say(f"{name}: done")
+    for name, point in trade_offs(logs, setting.fitness, schedule).items():
+        report[name]["objectives"] = point
+    mark_front(report)
     return {
         "schema_version": SCHEMA_VERSION,
         "task": type(task).__name__,
@@ -317,9 +352,11 @@ def across_runs(comparisons: Sequence[dict[str, Any]], bootstrap: int = 1000) ->
         return values[0] if all(v == values[0] for v in values) else None
 
     shared = [n for n in first["arms"] if all(n in c["arms"] for c in comparisons)]
+    arms = {name: merge([c["arms"][name] for c in comparisons]) for name in shared}
+    mark_front(arms)
     return {
         **first,
         "intervals": f"95% bootstrap over {len(comparisons)} searches (outer seeds)",
-        "arms": {name: merge([c["arms"][name] for c in comparisons]) for name in shared},
+        "arms": arms,
         "ledger": merge([c["ledger"] for c in comparisons]),
     }

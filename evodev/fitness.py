@@ -6,7 +6,8 @@ from typing import Literal
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.lifetime import LifetimeLog
+from evodev.lifetime import Energy, LifetimeLog
+from evodev.pareto import merit
 from evodev.types import Array, Curve, Float, Scalar
 
 Batched = Float[Array | np.ndarray, "*lives probes"]
@@ -80,11 +81,17 @@ def retention(log: LifetimeLog, schedule: tuple[int, ...]) -> Float[Array, "*liv
 
 
 MEASURES = ("aulc", "final", "slope", "jumpstart", "steps_to", "operations_to", "retention")
+COSTS = ("operations", "synapses", "activity", "traffic")
+"""What a life costs, as an objective: all but the share of active neurons in thousands, and with a minus."""
 
 
 @dataclass(frozen=True)
 class Fitness:
     """Higher is better.
+
+    With ``objectives``, genomes are moved by all of them at once (:meth:`merit`). The champion is chosen by the scalar all the
+    same: of the first front of a generation the genome of the highest scalar is the best, and validation compares it with the
+    centre of the search by their scalars. The scalar is the say of whoever has to take one point of the trade-off.
 
     Attributes:
         measure: ``aulc`` (minus the mean loss over the life), ``final`` (minus the loss at its end), ``slope``
@@ -97,6 +104,8 @@ class Fitness:
         threshold: the score of ``steps_to`` and ``operations_to``.
         activity_cost: subtracted times the share of neurons that are active, mean over probes.
         traffic_cost: subtracted for each thousand synaptic operations that an answer needs, mean over probes.
+        objectives: measures, and of the costs ``operations``, ``synapses``, ``activity``, ``traffic``, that genomes are ranked by
+            (NSGA-II); the scalar alone if there are none.
     """
 
     measure: Literal["aulc", "final", "slope", "jumpstart", "steps_to", "operations_to", "retention"] = "aulc"
@@ -106,6 +115,7 @@ class Fitness:
     threshold: float = 0.9
     activity_cost: float = 0.0
     traffic_cost: float = 0.0
+    objectives: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for where, names in (("measure is", [self.measure]), ("also names", self.also)):
@@ -114,6 +124,13 @@ class Fitness:
                     raise ValueError(f"fitness: {where} {name!r}; one of {', '.join(MEASURES)}")
         if not np.isfinite(self.worst):
             raise ValueError("fitness: worst must be finite")
+        for name in self.objectives:
+            if name not in (*MEASURES, *COSTS):
+                raise ValueError(f"fitness: objectives names {name!r}; out of {', '.join((*MEASURES, *COSTS))}")
+        if len(self.objectives) == 1 or len(set(self.objectives)) < len(self.objectives):
+            raise ValueError(
+                f"fitness: objectives must be at least two different ones, or none; given {', '.join(self.objectives)}"
+            )
 
     def __call__(self, log: LifetimeLog, schedule: tuple[int, ...]) -> Float[Array, "*lives"]:
         """Fitness of each life of a log, always finite."""
@@ -122,24 +139,44 @@ class Fitness:
             value = value + weight * self._measured(name, log, schedule)
         value = value - self.operations_cost * log.operations / 1000
         if self.needs_ledger:
-            if log.energy is None:
-                raise ValueError(
-                    "fitness: activity_cost and traffic_cost need a life whose activity was measured, and this learner does "
-                    "not tell its own; set both to 0 or choose another learner"
-                )
-            value = value - self.activity_cost * log.energy.active.mean(-1)
-            value = value - self.traffic_cost * log.energy.traffic.mean(-1) / 1000
+            energy = _energy(log)
+            value = value - self.activity_cost * energy.active.mean(-1)
+            value = value - self.traffic_cost * energy.traffic.mean(-1) / 1000
         return jnp.where(log.failed | ~jnp.isfinite(value), self.worst, jnp.maximum(value, self.worst))
 
     @property
     def needs_ledger(self) -> bool:
         """Whether a life has to be lived with ``ledger`` to be scored."""
-        return self.activity_cost != 0 or self.traffic_cost != 0
+        return self.activity_cost != 0 or self.traffic_cost != 0 or bool({"activity", "traffic"} & set(self.objectives))
+
+    def merit(self, log: LifetimeLog, schedule: tuple[int, ...]) -> Float[Array, " genomes"]:
+        """What the strategy is told of each genome of a population; the log has axes (genomes, lives).
+
+        The scalar, mean over lives; with ``objectives`` :func:`evodev.pareto.merit` of :meth:`trade_off`: 0 or more for the
+        first front and less for all others. That is relative to this population, so that a strategy which keeps fitness from
+        one generation to the next (a genetic algorithm's elite) compares ranks in different populations.
+        """
+        return merit(self.trade_off(log, schedule)) if self.objectives else self(log, schedule).mean(1)
+
+    def trade_off(self, log: LifetimeLog, schedule: tuple[int, ...]) -> Float[Array, "genomes objectives"]:
+        """Every objective of each genome, mean over its lives, higher is better, always finite.
+
+        A failed life counts as ``worst`` in a measure, as in the scalar, and in a cost as the dearest life of the log.
+        """
+        return jnp.stack([self._objective(name, log, schedule).mean(1) for name in self.objectives], -1)
+
+    def _objective(self, name: str, log: LifetimeLog, schedule: tuple[int, ...]) -> Float[Array, "*lives"]:
+        value = -_spent(name, log) if name in COSTS else jnp.maximum(self._measured(name, log, schedule), self.worst)
+        failed = jnp.asarray(log.failed) | ~jnp.isfinite(value)
+        if name not in COSTS:
+            return jnp.where(failed, self.worst, value)
+        dearest = jnp.where(failed, 0.0, value).min()
+        return jnp.where(failed, dearest, value)
 
     @property
     def needs_phases(self) -> bool:
         """Whether it can be told only of lives with phases."""
-        return "retention" in (self.measure, *self.also)
+        return "retention" in (self.measure, *self.also, *self.objectives)
 
     def _measured(self, name: str, log: LifetimeLog, schedule: tuple[int, ...]) -> Float[Array, "*lives"]:
         match name:
@@ -159,7 +196,30 @@ class Fitness:
                 return retention(log, schedule)
 
 
+def _spent(cost: str, log: LifetimeLog) -> Float[Array, "*lives"]:
+    """What a life costs: one of :data:`COSTS`."""
+    match cost:
+        case "operations":
+            return jnp.asarray(log.operations) / 1000
+        case "synapses":
+            return jnp.asarray(log.synapses) / 1000
+        case "activity":
+            return jnp.asarray(_energy(log).active).mean(-1)
+        case _:
+            return jnp.asarray(_energy(log).traffic).mean(-1) / 1000
+
+
+def _energy(log: LifetimeLog) -> Energy:
+    if log.energy is None:
+        raise ValueError(
+            "fitness: activity and traffic, as costs or objectives, need a life whose activity was measured, and this learner "
+            "does not tell its own; set both to 0 and leave both out of objectives, or choose another learner"
+        )
+    return log.energy
+
+
 __all__ = [
+    "COSTS",
     "MEASURES",
     "Batched",
     "Curve",

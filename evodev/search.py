@@ -12,15 +12,16 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from evosax.algorithms import distribution_based_algorithms, population_based_algorithms
 from flax import struct
 
 from evodev.evaluation import Chunk, choose_chunk, device_count, evaluate_organism, sample_lives
 from evodev.fitness import Fitness
-from evodev.lifetime import probe_steps
+from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
-from evodev.tasks import Task
+from evodev.tasks import Split, Task
 from evodev.types import Array, Count, Genome, Genomes, Key, Scalar
 
 STRATEGIES: dict[str, Any] = {**distribution_based_algorithms, **population_based_algorithms}
@@ -219,8 +220,11 @@ class Search:
             raise ValueError(f"genome: expected {self.spec.size} numbers to start from, given shape {initial.shape}")
         return jax.jit(self._start)(initial)
 
-    def advance(self, state: SearchState) -> tuple[SearchState, list[dict[str, float]]]:
-        """Run one block (or what is left); returns one record a generation, the last with validation scores."""
+    def advance(self, state: SearchState) -> tuple[SearchState, list[dict[str, Any]]]:
+        """Run one block (or what is left); returns one record a generation, the last with validation scores.
+
+        With objectives, the last also holds ``front``: the different points of the first front of that generation.
+        """
         count = min(self.schedule.block, self.schedule.generations - int(state.generation))
         if count < 1:
             raise ValueError(f"search: all {self.schedule.generations} generations are done; ask for more generations")
@@ -229,7 +233,8 @@ class Search:
         state = jax.tree.map(jnp.asarray, jax.device_get(state))
         state, (history, validation) = self._block(count)(state)
         history, validation = jax.device_get((history, validation))
-        records = [
+        first, objectives = history.pop("front", None), history.pop("objectives", None)
+        records: list[dict[str, Any]] = [
             {
                 "generation": begin + i + 1,
                 "lives": self.lives_at(begin + i + 1),
@@ -238,9 +243,13 @@ class Search:
             for i in range(count)
         ]
         records[-1] |= {name: float(value) for name, value in validation.items()}
+        if first is not None:
+            # sorted by the first objective, the best first
+            points = np.unique(objectives[-1][first[-1]], axis=0)[::-1]
+            records[-1]["front"] = [dict(zip(self.fitness.objectives, point.tolist(), strict=True)) for point in points]
         return state, records
 
-    def run(self, state: SearchState | None = None) -> Iterator[tuple[SearchState, list[dict[str, float]]]]:
+    def run(self, state: SearchState | None = None) -> Iterator[tuple[SearchState, list[dict[str, Any]]]]:
         """Blocks until the last generation, from a state or from the start."""
         state = self.start() if state is None else state
         while int(state.generation) < self.schedule.generations:
@@ -251,8 +260,14 @@ class Search:
         self, genomes: Genomes, split: Literal["train", "validation", "test"], lives: int, *, key: Key
     ) -> tuple[Array, Array, Array]:
         """Fitness (genomes, lives), failed (genomes, lives) and density (genomes,) on fresh lives of a family."""
+        log = self._lived(genomes, split, lives, key=key)
+        density = log.synapses.mean(1) / self.organism.substrate.synapses
+        return self.fitness(log, self.probe_steps), log.failed, density
+
+    def _lived(self, genomes: Genomes, split: Split, lives: int, *, key: Key) -> LifetimeLog:
+        """Logs (genomes, lives) of fresh lives of a family."""
         key_lives, key_run = jax.random.split(key)
-        log = evaluate_organism(
+        return evaluate_organism(
             self.organism,
             genomes,
             self.task,
@@ -263,8 +278,6 @@ class Search:
             devices=self.devices,
             ledger=self.fitness.needs_ledger,
         )
-        density = log.synapses.mean(1) / self.organism.substrate.synapses
-        return self.fitness(log, self.probe_steps), log.failed, density
 
     def _start(self, initial: Genome) -> SearchState:
         key = jax.random.fold_in(self.root, 0x5747A27)
@@ -272,8 +285,9 @@ class Search:
         if self.strategy.is_population_based:
             noise = jax.random.normal(key_population, (self.population, self.spec.size))
             genomes = initial + jnp.concatenate([jnp.zeros((1, self.spec.size)), self.strategy.sigma * noise[1:]])
-            fitness, _, _ = self.evaluate(genomes, "train", self.schedule.lives, key=key_lives)
-            strategy = self.algorithm.init(key_strategy, genomes, -fitness.mean(1), self.params)
+            log = self._lived(genomes, "train", self.schedule.lives, key=key_lives)
+            merit = self.fitness.merit(log, self.probe_steps)
+            strategy = self.algorithm.init(key_strategy, genomes, -merit, self.params)
         else:
             many = getattr(self.algorithm, "num_populations", None)
             spread = self.strategy.sigma * jax.random.normal(key_population, (many or 1, self.spec.size))
@@ -332,24 +346,29 @@ class Search:
         key_ask, key_lives, key_tell = jax.random.split(key, 3)
         genomes, strategy = self.algorithm.ask(key_ask, state.strategy, self.params)
         flat = genomes.reshape(-1, self.spec.size)
-        per_life, failed, density = self.evaluate(flat, "train", self.schedule.lives, key=key_lives)
-        fitness = per_life.mean(1)
-        strategy, _ = self.algorithm.tell(key_tell, genomes, -fitness.reshape(genomes.shape[:-1]), strategy, self.params)
+        log = self._lived(flat, "train", self.schedule.lives, key=key_lives)
+        fitness = self.fitness(log, self.probe_steps).mean(1)
+        merit = self.fitness.merit(log, self.probe_steps)
+        strategy, _ = self.algorithm.tell(key_tell, genomes, -merit.reshape(genomes.shape[:-1]), strategy, self.params)
         centre = strategy.population if self.strategy.is_population_based else strategy.mean
         record = {
             "fitness_min": fitness.min(),
             "fitness_mean": fitness.mean(),
             "fitness_max": fitness.max(),
-            "failed": failed.mean(),
-            "density": density.mean(),
+            "failed": log.failed.mean(),
+            "density": (log.synapses.mean(1) / self.organism.substrate.synapses).mean(),
             "genome_norm": jnp.linalg.norm(centre.reshape(-1, self.spec.size).mean(0)),
         }
+        if self.fitness.objectives:
+            first = merit >= 0
+            record |= {"front": first, "objectives": self.fitness.trade_off(log, self.probe_steps)}
+        best = jnp.where(first, fitness, -jnp.inf).argmax() if self.fitness.objectives else fitness.argmax()
         state = replace(
             state,
             strategy=strategy,
             generation=state.generation + 1,
             centroid=centre.reshape(-1, self.spec.size).mean(0),
-            best=flat[fitness.argmax()],
+            best=flat[best],
         )
         return state, record
 

@@ -96,9 +96,18 @@ def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.w
             if stop.is_set() and not last:
                 raise Interrupted
         run.save_champion(state)
+        save_front(run)
         if stop.is_set():  # in the last block: there is a champion, but nobody wants to wait for what follows
             raise Interrupted
     return state
+
+
+def save_front(run: Run) -> None:
+    """front.json of a search by several objectives: the first front of its last generation, on its train lives."""
+    last = run.metrics()[-1]
+    if "front" in last:
+        about = {"generation": last["generation"], "split": "train", "objectives": list(run.experiment.fitness.objectives)}
+        run.write_json("front.json", {"schema_version": 1, **about, "front": last["front"]})
 
 
 def compare_run(run: Run, *, say: Say = lambda line: None) -> dict[str, Any]:

@@ -301,6 +301,16 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
     return runs
 
 
+def test_objectives_are_named_one_after_the_other() -> None:
+    _, experiment, _ = cli.experiment_from(["sine", "--fitness.objectives", "aulc", "operations"])
+    assert experiment.fitness.objectives == ("aulc", "operations")
+    assert cli.experiment_from(["sine"])[1].fitness.objectives == ()
+
+
+def test_an_unknown_objective_is_refused(refused: Refused) -> None:
+    assert "objectives names 'speed'; out of aulc" in refused("search --fitness.objectives aulc speed")
+
+
 def test_settings_override_the_preset_and_the_substrate_follows_the_task(searched: list[Run]) -> None:
     flags = "--task.ways 3 --task.canvas 10 --task.no-shift --strategy.population 8 --schedule.lives 2 --generations 30 --seed 5"
     assert cli.main(["search", "--out", "deep/run", "--search-only", *flags.split()]) == 0

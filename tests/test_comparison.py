@@ -17,13 +17,15 @@ from evodev.comparison import (
     champion_arms,
     compare,
     ledger,
+    mark_front,
     measure,
     samples_saved,
+    trade_offs,
 )
 from evodev.experiment import Experiment
 from evodev.fitness import Fitness
 from evodev.learners import Episodic, Gradient
-from evodev.lifetime import LifetimeLog, probe_steps
+from evodev.lifetime import Energy, LifetimeLog, probe_steps
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.report.table import rows
@@ -167,6 +169,18 @@ def test_sparse_arms_have_the_champions_synapses_and_dense_ones_all(result: dict
             assert arm["synapses"] == champion
         if arm["role"] == "reference":
             assert arm["synapses"] == 0
+
+
+def test_arms_that_no_other_is_better_than_in_all_are_marked(result: dict[str, Any]) -> None:
+    points = {name: arm["objectives"] for name, arm in result["arms"].items() if "loss" in arm["curves"]}
+    marked = {name for name, arm in result["arms"].items() if arm.get("pareto")}
+    assert marked
+    assert {name for name, arm in result["arms"].items() if "pareto" in arm} == set(points)
+    for name, own in points.items():
+        assert own["aulc"] == pytest.approx(-result["arms"][name]["scores"]["aulc"]["value"], rel=1e-4)
+        assert own["operations"] == pytest.approx(-result["arms"][name]["scores"]["synops_per_sample"] / 1000, rel=1e-4)
+        beaten = any(all(o[k] >= own[k] for k in own) and o != own for o in points.values())
+        assert (name in marked) == (not beaten)
 
 
 def test_every_arm_that_lives_as_a_network_says_what_answering_costs(result: dict[str, Any]) -> None:
@@ -349,6 +363,36 @@ def _run(value: float, **changes: Any) -> dict[str, Any]:
     ledger = {"outer_lifetimes": 10, "break_even_lives": None}
     whole = {"task": "Toy", "split": "test", "samples": [0, 1], "arms": {"a": arm, **only}, "ledger": ledger}
     return whole | {"intervals": "over lives"} | changes
+
+
+def test_fronts_of_arms_are_those_of_the_merged_means() -> None:
+    def arm(aulc: float, operations: float) -> dict[str, Any]:
+        return {"role": "evolved", "objectives": {"aulc": aulc, "operations": operations}}
+
+    # each wins once; on the average a is as dear as b and worse
+    arms = (
+        {"a": arm(-1.0, -2.0), "b": arm(-2.0, -3.0), "none": {"role": "reference"}},
+        {"a": arm(-3.0, -4.0), "b": arm(-1.0, -3.0)},
+    )
+    for own in arms:
+        mark_front(own)
+    assert [{n: a["pareto"] for n, a in own.items() if "pareto" in a} for own in arms] == [
+        {"a": True, "b": False},
+        {"a": False, "b": True},
+    ]
+    merged = across_runs([_run(1.0, arms=own) for own in arms])["arms"]
+    assert merged == {"a": arm(-2.0, -3.0) | {"pareto": False}, "b": arm(-1.5, -3.0) | {"pareto": True}}
+
+
+def test_an_arm_that_does_not_tell_its_traffic_has_no_trade_off_with_it() -> None:
+    loss, one = np.ones((2, 3)), np.ones(2)
+    log = LifetimeLog(loss, loss, 1000 * one, one, np.zeros(2, bool))  # type: ignore[arg-type]
+    told = replace(log, energy=Energy(loss, 4000 * loss, one, one))  # type: ignore[arg-type]
+    logs = {"tells": told, "silent": log}
+    assert trade_offs(logs, Fitness(traffic_cost=1.0), (0, 1, 2)) == {name: {"aulc": -1.0, "operations": -1.0} for name in logs}
+    both = Fitness(objectives=("traffic", "final"))
+    assert trade_offs(logs, both, (0, 1, 2)) == {"tells": {"traffic": -4.0, "final": -1.0}}
+    assert trade_offs({"silent": log}, both, (0, 1, 2)) == {}
 
 
 def test_several_runs_are_merged_with_intervals_over_runs() -> None:

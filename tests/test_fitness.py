@@ -150,3 +150,50 @@ def test_a_batch_of_lives_is_scored_life_by_life() -> None:
 def test_impossible_settings_are_refused(fields: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Fitness(**fields)
+
+
+def _population() -> LifetimeLog:
+    """Three genomes with two lives each: (loss at the end, operations); the second life of the last genome failed."""
+    final = jnp.array([[1.0, 3.0], [2.0, 4.0], [0.0, 0.0]])
+    operations = jnp.array([[1000.0, 3000.0], [1000.0, 1000.0], [2000.0, 9000.0]])
+    loss = jnp.broadcast_to(final[..., None], (3, 2, 5)).at[2, 1, 2].set(jnp.nan)
+    failed = jnp.zeros((3, 2), bool).at[2, 1].set(True)
+    return LifetimeLog(loss, -loss, operations, operations / 10, failed)
+
+
+def test_objectives_are_means_over_lives_and_a_failed_life_is_worst_in_each() -> None:
+    fitness = Fitness(worst=-7.0, objectives=("final", "operations", "synapses"))
+    # the failed life: worst in the measure; in the costs the dearest life that did not fail
+    expected = [[-2.0, -2.0, -0.2], [-3.0, -1.0, -0.1], [-3.5, -2.5, -0.25]]
+    np.testing.assert_allclose(fitness.trade_off(_population(), SCHEDULE), expected, rtol=1e-6)
+    # the first two are on the front, both its ends; both dominate the last
+    np.testing.assert_allclose(jax.jit(lambda log: fitness.merit(log, SCHEDULE))(_population()), [0.5, 0.5, -1.0])
+
+
+def test_without_objectives_a_genome_is_worth_its_mean_over_lives() -> None:
+    fitness, log = Fitness("final", operations_cost=0.5), _population()
+    np.testing.assert_array_equal(fitness.merit(log, SCHEDULE), fitness(log, SCHEDULE).mean(1))
+
+
+def test_activity_and_traffic_as_objectives_are_read_off_the_ledger() -> None:
+    fitness = Fitness(objectives=("activity", "traffic"))
+    assert fitness.needs_ledger
+    assert not Fitness(objectives=("aulc", "operations")).needs_ledger
+    energy = Energy(jnp.array([[[0.2, 0.4]]]), jnp.array([[[1000.0, 3000.0]]]), jnp.zeros((1, 1)), jnp.zeros((1, 1)))
+    log = jax.tree.map(lambda x: x[:1, :1], _population())
+    np.testing.assert_allclose(fitness.trade_off(log.replace(energy=energy), SCHEDULE), [[-0.3, -2.0]], rtol=1e-6)
+    with pytest.raises(ValueError, match="leave both out of objectives, or choose another learner"):
+        fitness.merit(log, SCHEDULE)
+
+
+@pytest.mark.parametrize(
+    ("objectives", "message"),
+    [
+        (("aulc", "speed"), "objectives names 'speed'; out of aulc, .*traffic"),
+        (("aulc",), "objectives must be at least two different ones, or none; given aulc"),
+        (("aulc", "traffic", "aulc"), "at least two different ones, or none; given aulc, traffic, aulc"),
+    ],
+)
+def test_impossible_objectives_are_refused(objectives: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Fitness(objectives=objectives)

@@ -25,7 +25,7 @@ from evodev.report.curves import learning_curves
 from evodev.report.geometry import strongest
 from evodev.report.page import compactness_lines, grown, ledgers
 from evodev.report.style import DPI, WIDTH, spread
-from evodev.report.table import caption, decimals, interval, number
+from evodev.report.table import caption, console_front, decimals, front_rows, interval, number
 from evodev.report.verdict import verdict
 from evodev.substrate import Population, Projection, Substrate, recurrent
 from tests.tiny import CHAIN, DIRECT, GRID
@@ -266,6 +266,32 @@ def test_terminal_and_page_show_the_same_numbers() -> None:
     for row in body:
         assert row[0] in text
         assert row[header.index("AULC")] in text
+
+
+def test_the_table_says_who_is_on_the_front_and_what_of() -> None:
+    comparison = _comparison()
+    assert "Pareto" not in rows(comparison)[0]
+    assert "Pareto" not in caption(comparison)
+    for name, pareto in (("backprop", False), ("evolved champion", True)):
+        comparison["arms"][name] |= {"pareto": pareto, "objectives": {"aulc": -1.0, "traffic": -2.0}}
+    header, body = rows(comparison)
+    marks = {row[0]: row[header.index("Pareto")] for row in body}
+    assert (marks["evolved champion"], marks["backprop"], marks["nearest"]) == ("yes", "no", "–")
+    assert "no other arm is as good in all of aulc, traffic" in caption(comparison)
+
+
+def test_the_front_of_a_search_is_shown_in_terminal_and_page() -> None:
+    assert front_rows(_metrics()) is None
+    assert console_front([]) is None
+    metrics: list[Any] = _metrics()
+    metrics[-1]["front"] = [{"aulc": -0.5, "operations": -12.25}, {"aulc": -0.75, "operations": -3.0}]
+    assert front_rows(metrics) == (["aulc", "operations"], [["-0.5", "-12.25"], ["-0.75", "-3"]])
+    console = Console(width=150, record=True, file=io.StringIO())
+    console.print(console_front(metrics))
+    assert "-12.25" in console.export_text()
+    page, _ = build(_data(None, metrics=metrics))
+    assert "<td>-12.25</td>" in page
+    assert "Trade-off" in page
 
 
 def test_numbers_are_written_as_finely_as_they_are_known() -> None:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from evodev.fitness import Fitness
 from evodev.search import STRATEGIES, Schedule, Search, SearchState, Strategy
 from tests.tiny import Line, guess_search, guesser
 
@@ -194,3 +195,30 @@ def test_a_population_is_divided_among_two_devices() -> None:
         records.append(search.advance(search.start())[1])
     for one, two in zip(*records, strict=True):
         assert one == pytest.approx(two, rel=1e-5)
+
+
+def test_several_objectives_are_searched_by_rank_and_leave_their_front() -> None:
+    fitness = Fitness(objectives=("final", "jumpstart"))
+    schedule = Schedule(2, lives=2, validation_lives=4, block=2)
+    search = Search(guesser(fused=True), Line(), Strategy("SNES", 8, sigma=1.0), schedule, fitness=fitness, devices=1)
+    state, (first, last) = search.advance(search.start(jnp.zeros(search.spec.size)))
+    assert "front" not in first
+    assert last["front"]
+    for point in last["front"]:
+        assert point.keys() == {"final", "jumpstart"}
+        assert not any(all(other[k] > point[k] for k in point) for other in last["front"])
+    # the best is of the front: a guess that learns nothing is as good at birth as at the end, and none has a higher scalar
+    assert np.isfinite(state.best).all()
+    assert last["fitness_max"] == pytest.approx(max(point["final"] for point in last["front"]), rel=1e-5)
+
+
+def test_the_order_among_genomes_is_all_that_a_strategy_sees_of_one_measure_twice() -> None:
+    """Final loss and the loss at birth are the same of who learns nothing: fronts in the order of the scalar."""
+    schedule = Schedule(3, lives=2, validation_lives=4, block=3)
+    ends = [
+        Search(guesser(), Line(), Strategy("SNES", 8, sigma=0.3), schedule, fitness=fitness, devices=1)
+        for fitness in (Fitness("final"), Fitness("final", objectives=("final", "jumpstart")))
+    ]
+    one, two = (search.advance(search.start())[0] for search in ends)
+    np.testing.assert_allclose(one.centroid, two.centroid, rtol=1e-5)
+    np.testing.assert_allclose(one.best, two.best, rtol=1e-5)

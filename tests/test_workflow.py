@@ -17,6 +17,7 @@ from evodev.baselines import BASELINES
 from evodev.comparison import CENTROID, CHAMPION
 from evodev.decoders.base import Tissue
 from evodev.decoders.cells.types import CellTypes
+from evodev.fitness import Fitness
 from evodev.runs import Run, RunError, load_champion
 from evodev.search import SearchState
 from tests.tiny import CHAIN, DIRECT, digits_experiment
@@ -97,6 +98,16 @@ def test_a_search_stopped_in_its_last_block_has_a_champion_and_stops(finished: R
     seen: list[int] = []
     workflow.search(Run.open(run.path), watch=lambda engine, state, records: seen.append(1))
     assert not seen, "there is nothing left to search, so that the comparison is next"
+
+
+def test_a_search_by_several_objectives_leaves_its_front(finished: Run, tmp_path: Path) -> None:
+    assert not (finished.path / "front.json").exists()
+    run = Run.create(tmp_path / "run", replace(EXPERIMENT, fitness=Fitness(objectives=("aulc", "synapses"))))
+    workflow.search(run)
+    front = run.read_json("front.json")
+    assert (front["generation"], front["split"], front["objectives"]) == (2, "train", ["aulc", "synapses"])
+    assert front["front"] == run.metrics()[-1]["front"]
+    assert load_champion(run.path).experiment == run.experiment == Run.open(run.path).experiment
 
 
 def test_a_comparison_is_written_with_both_ledgers(finished: Run) -> None:

@@ -1,46 +1,38 @@
 """A critical period: early experience decides not only what synapses weigh but which there are."""
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
-from evodev.genome import Gene, GenomeSpec, branch
-from evodev.learners.base import Learner
-from evodev.learners.gradient import Gradient
-from evodev.learners.rewiring import exchange, reach
+from evodev.genome import Gene
+from evodev.learners.rewiring import Rewiring, exchange, pairs, reach
 from evodev.network import Network, activities, synapses
 from evodev.substrate import Substrate
-from evodev.types import Array, Float, Genes, Inputs, Key, Moment, Outputs, Scalar, Targets
+from evodev.types import Array, Genes, Inputs, Key, Scalar, Targets
 
 
-class CriticalState(NamedTuple):
-    """State of the inner learner; steps lived; and a projection: mean product of activities, synapses grown in life, and
-    exchanges due, of which a fraction is put off until it is a whole synapse.
+class CriticalNotes(NamedTuple):
+    """By projection: mean product of activities, synapses grown in life, and the fraction of a synapse that was due and put
+    off; and the share of the synapses that has come due since the last exchange.
     """
 
-    inner: Any
-    age: Array
     together: dict[str, Array]
     young: dict[str, Array]
     due: dict[str, Array]
-
-    @property
-    def network(self) -> Network:
-        """The network as learned and rewired so far."""
-        return self.inner.network
+    share: Array
 
 
 @dataclass(frozen=True)
-class CriticalPeriod(Learner):
+class CriticalPeriod(Rewiring):
     """Wraps a learner; while a window is open the grown synapses are rewired by use, and after that only weights change.
 
-    In every step the inner learner learns first. Then, in each grown projection, the synapses of least use, |weight| times
-    co-activity, are pruned, and as many grow, with weight zero, where pre and post are most co-active. Co-activity is the
-    magnitude of the mean product of the two activities over the life so far: local to a pair of neurons. The share of
-    synapses exchanged in a step is evolved and falls linearly to zero as the window closes, after an evolved number of
-    steps.
+    In every step the inner learner learns first. Then, every ``period`` steps, in each grown projection, the synapses of
+    least use, |weight| times co-activity, are pruned, and as many grow, with weight zero, where pre and post are most
+    co-active. Co-activity is the magnitude of the mean product of the two activities over the life so far: local to a pair
+    of neurons. The share of synapses that comes due for exchange in a step is evolved and falls linearly to zero as the
+    window closes, after an evolved number of steps.
 
     Synapses grow only between neurons that have one in the projection, where there is an axon or a dendrite to sprout
     from. One that has grown in life is not pruned, as it has had no time to prove its use.
@@ -50,22 +42,20 @@ class CriticalPeriod(Learner):
     Attributes:
         learner: any that changes the weights of a network which its state holds.
         window: steps until it is closed, in a genome of zeros.
-        turnover: share of the synapses exchanged in the first step, in a genome of zeros.
+        turnover: share of the synapses that comes due in the first step, in a genome of zeros.
+        period: steps from one exchange to the next.
 
     Raises:
         ValueError: if the inner learner's network does not change in life, or is not the substrate's own.
     """
 
-    learner: Learner = Gradient()
+    called: ClassVar[str] = "critical_period"
+
     window: float = 10.0
     turnover: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.learner.frozen:
-            raise ValueError(
-                f"learner: critical_period.learner is {type(self.learner).__name__}, under which no grown synapse changes in "
-                "life; use gradient or hebbian_rule"
-            )
+        super().__post_init__()
         if getattr(self.learner, "forward", None) is not None:
             raise ValueError("learner: critical_period reads activity off the substrate; leave its learner's forward out")
         if self.window <= 0 or not 0 < self.turnover <= 1:
@@ -74,93 +64,52 @@ class CriticalPeriod(Learner):
                 f"{self.window} and {self.turnover}"
             )
 
-    @property
-    def loss(self) -> str | None:
-        """The inner learner's."""
-        return getattr(self.learner, "loss", None)
+    def genes(self) -> list[Gene]:
+        return [Gene("log_window", (), math.log(self.window), 0.5), Gene("log_turnover", (), math.log(self.turnover), 0.5)]
 
-    @property
-    def asks(self) -> tuple[str, ...]:
-        return self.learner.asks
+    def blank(self, network: Network, substrate: Substrate) -> CriticalNotes:
+        none = {p.name: jnp.zeros(substrate.shape(p)) for p in substrate.grown}
+        return CriticalNotes(none, dict(none), {name: jnp.zeros(()) for name in none}, jnp.zeros(()))
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return self.learner.needs
-
-    @property
-    def rhythm(self) -> int:
-        return self.learner.rhythm
-
-    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
-        own = [Gene("log_window", (), math.log(self.window), 0.5), Gene("log_turnover", (), math.log(self.turnover), 0.5)]
-        return GenomeSpec((*own, *GenomeSpec.join({"learner": self.learner.genome_spec(substrate)}).genes))
-
-    def perceive(self, network: Network, inputs: Inputs, substrate: Substrate) -> Array:
-        return self.learner.perceive(network, inputs, substrate)
-
-    def init(self, genes: Genes, network: Network, substrate: Substrate, *, key: Key) -> CriticalState:
-        inner = self.learner.init(branch(genes, "learner"), network, substrate, key=key)
-        if not isinstance(getattr(inner, "network", None), Network):
-            raise ValueError(
-                f"learner: critical_period rewires a network while it learns, but the state of {type(self.learner).__name__} "
-                "holds none; use gradient or hebbian_rule"
-            )
-        blank = {p.name: jnp.zeros(substrate.shape(p)) for p in substrate.grown}
-        return CriticalState(inner, jnp.zeros(()), blank, dict(blank), {name: jnp.zeros(()) for name in blank})
-
-    def step(
-        self, genes: Genes, state: CriticalState, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key
-    ) -> CriticalState:
-        inner = self.learner.step(branch(genes, "learner"), state.inner, inputs, targets, substrate, key=key)
-        return self._older(genes, state, inner, inputs, substrate)
-
-    def act(
-        self, genes: Genes, state: CriticalState, observation: Float[Array, " inputs"], substrate: Substrate, *,
-        discrete: bool, key: Key,
-    ) -> tuple[Float[Array, " outputs"], CriticalState]:  # fmt: skip
-        outputs, inner = self.learner.act(
-            branch(genes, "learner"), state.inner, observation, substrate, discrete=discrete, key=key
-        )
-        return outputs, state._replace(inner=inner)
-
-    def experience(
-        self, genes: Genes, state: CriticalState, moment: Moment, substrate: Substrate, *, discrete: bool, key: Key
-    ) -> CriticalState:
-        inner = self.learner.experience(branch(genes, "learner"), state.inner, moment, substrate, discrete=discrete, key=key)
-        return self._older(genes, state, inner, moment.observation[None], substrate)
-
-    def _older(self, genes: Genes, state: CriticalState, inner: Any, inputs: Inputs, substrate: Substrate) -> CriticalState:
-        """State after a step in which the inner learner has learned already."""
-        network = inner.network
+    def watch(
+        self, genes: Genes, notes: CriticalNotes, network: Network, inputs: Inputs, substrate: Substrate, *, age: Array
+    ) -> CriticalNotes:
         active = activities(substrate, network, inputs)
         # clipped so that no genome makes either infinite
         window = jnp.exp(jnp.clip(genes["log_window"], -5.0, 20.0))
         turnover = jnp.exp(jnp.clip(genes["log_turnover"], -20.0, 0.0))
-        share = turnover * jnp.clip(1.0 - state.age / window, 0.0, 1.0)
-        together, young, due, masks, weights = {}, {}, {}, dict(network.masks), dict(network.weights)
+        share = turnover * jnp.clip(1.0 - (age - 1) / window, 0.0, 1.0)
+        together = {}
         for p in substrate.grown:
-            name, before = p.name, state.together[p.name]
-            seen = active[p.pre].T @ active[p.post] / len(inputs)
-            together[name] = before + (seen - before) / (state.age + 1.0)
-            owed = jnp.where(share > 0, state.due[name] + share * masks[name].sum(), 0.0)
-            promise, old = jnp.abs(together[name]), masks[name] * (1.0 - state.young[name]) > 0
-            use = jnp.abs(weights[name]) * promise
-            pruned, born = exchange(use, promise, old, reach(masks[name]) & (masks[name] == 0), jnp.floor(owed))
-            due[name] = owed - jnp.floor(owed)
-            masks[name] = masks[name] - pruned + born
-            weights[name] = weights[name] * (1.0 - pruned)
-            young[name] = state.young[name] + born
-        rewired = replace(network, masks=masks, weights=weights)
-        inner = inner._replace(network=rewired) if hasattr(inner, "_replace") else replace(inner, network=rewired)
-        return CriticalState(inner, state.age + 1.0, together, young, due)
+            before = notes.together[p.name]
+            # divided before the product, so that nothing is left to do for a pair but to add
+            together[p.name] = before * (1.0 - 1.0 / age) + (active[p.pre] / (age * len(inputs))).T @ active[p.post]
+        return notes._replace(together=together, share=notes.share + share)
 
-    def predict(self, genes: Genes, state: CriticalState, inputs: Inputs, substrate: Substrate) -> Outputs:
-        return self.learner.predict(branch(genes, "learner"), state.inner, inputs, substrate)
+    def rewire(
+        self,
+        genes: Genes,
+        notes: CriticalNotes,
+        network: Network,
+        inputs: Inputs,
+        targets: Targets,
+        substrate: Substrate,
+        *,
+        age: Array,
+        key: Key,
+    ) -> tuple[dict[str, Array], dict[str, Array], CriticalNotes]:
+        masks, weights, young, due = {}, {}, {}, {}
+        for p in substrate.grown:
+            name, mask, weight = p.name, network.masks[p.name], network.weights[p.name]
+            promise = jnp.abs(notes.together[name])
+            old, room = (mask > 0) & (notes.young[name] == 0), reach(mask) & (mask == 0)
+            owed = notes.due[name] + notes.share * mask.sum(0).sum()
+            gone, come = exchange(jnp.abs(weight) * promise, promise, old, room, jnp.floor(owed))
+            due[name], young[name] = owed - jnp.floor(owed), notes.young[name] + come
+            masks[name], weights[name] = mask - gone + come, weight * (1.0 - gone)
+        return masks, weights, CriticalNotes(notes.together, young, due, jnp.zeros(()))
 
     def operations(self, network: Network, substrate: Substrate) -> Scalar:
-        # the network once more for its activity, and co-activity wherever a synapse could be
-        pairs = float(sum(pre * post for pre, post in (substrate.shape(p) for p in substrate.grown)))
-        return self.learner.operations(network, substrate) + synapses(network) + pairs
-
-    def memory(self, substrate: Substrate) -> int:
-        return self.learner.memory(substrate)
+        # the network once more for its activity, co-activity wherever a synapse could be, and its ranking
+        watched = synapses(network) + pairs(substrate) * (1.0 + 1.0 / self.period)
+        return self.learner.operations(network, substrate) + watched

@@ -19,7 +19,7 @@ from evodev.decoders.base import Tissue
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.report import figures
-from evodev.report.table import Results, aulc, caption, count, loss_name, ordered, rows
+from evodev.report.table import FRONT, Results, aulc, caption, count, front_rows, loss_name, ordered, rows
 from evodev.report.template import STYLE, TEMPLATE
 from evodev.report.verdict import verdict
 from evodev.types import Array
@@ -108,6 +108,8 @@ def build(data: ReportData) -> tuple[str, dict[str, bytes]]:
         table=result_table(data.comparison) if data.comparison else None,
         results=results,
         search=search,
+        front=front_rows(data.metrics),
+        front_caption=FRONT,
         champion=champion,
         ledgers=ledgers(data) if data.comparison else None,
         compactness=compactness_lines(data.organism, network),

@@ -65,11 +65,39 @@ def console_table(comparison: Results) -> Table:
     return table
 
 
+def front_rows(metrics: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]] | None:
+    """Heading and rows of the first front that the search ended with; None if it had one objective."""
+    front = metrics[-1].get("front") if metrics else None
+    if not front:
+        return None
+    return list(front[0]), [[f"{value:.4g}" for value in point.values()] for point in front]
+
+
+FRONT = (
+    "first front of the last generation on its train lives; higher is better; costs have a minus, all but activity in thousands"
+)
+"""How to read :func:`front_rows`."""
+
+
+def console_front(metrics: Sequence[Mapping[str, Any]]) -> Table | None:
+    """:func:`front_rows` for a terminal."""
+    found = front_rows(metrics)
+    if found is None:
+        return None
+    table = Table(*found[0], title="Trade-off", caption=FRONT, box=SIMPLE_HEAD, min_width=72)
+    for row in found[1]:
+        table.add_row(*row)
+    return table
+
+
 def caption(comparison: Results) -> str:
     """How to read the numbers."""
-    return (
-        f"mean [95% interval]; AULC is the mean {loss_name(comparison)} over a life, lower is better; {comparison['intervals']}"
-    )
+    loss = loss_name(comparison)
+    text = f"mean [95% interval]; AULC is the mean {loss} over a life, lower is better; {comparison['intervals']}"
+    objectives = next((arm["objectives"] for arm in comparison["arms"].values() if "pareto" in arm), None)
+    if objectives:
+        text += f"; Pareto: no other arm is as good in all of {', '.join(objectives)} and better in one (by the means)"
+    return text
 
 
 def loss_name(comparison: Results) -> str:
@@ -110,6 +138,9 @@ def columns(comparison: Results) -> list[Column]:
         Column("numbers evolved", lambda name, arm: count(arm["genome_size"]), brief=True),
         _score("AULC", "aulc", arms, brief=True),
     ]
+    if any("pareto" in arm for arm in arms):
+        marks = {True: "yes", False: "no", None: NONE}
+        out.append(Column("Pareto", lambda name, arm: marks[arm.get("pareto")], brief=True))
     if comparison["problem"] != "regression":
         out += _gains(comparison)
     out += [_score("jumpstart", "jumpstart", arms), _score("slope", "slope_aligned", arms)]

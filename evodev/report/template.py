@@ -111,6 +111,18 @@ TEMPLATE = """<!doctype html>
 {% if search %}
 <h2 id="search">Search</h2>
 {% for figure in search %}{{ picture(figure) }}{% endfor %}
+{% if front %}
+<h3>Trade-off</h3>
+<div class="scroll">
+<table>
+<caption>{{ front_caption }}</caption>
+<tr>{% for title in front[0] %}<th>{{ title }}</th>{% endfor %}</tr>
+{%- for row in front[1] %}
+<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{%- endfor %}
+</table>
+</div>
+{% endif %}
 {% endif %}
 
 <h2 id="champion">Champion</h2>

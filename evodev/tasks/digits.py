@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.tasks.base import Life, Split, Task, check_counts, check_split, placed
+from evodev.tasks.base import Life, Split, check_split, placed
+from evodev.tasks.supervised import FewShot
 from evodev.types import Array, Key
 
 SIDE = 8
@@ -32,7 +33,7 @@ def _images(split: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class FewShotDigits(Task):
+class FewShotDigits(FewShot):
     """``ways`` classes a life, one example of each at every step; a class is a digit in one rotation.
 
     scikit-learn's digits, placed uniformly at random on a ``canvas`` x ``canvas`` field. Train: digits 0-5, the first 75% of
@@ -54,7 +55,6 @@ class FewShotDigits(Task):
     ways: int = 5
     shots: int = 20
     probes: int = 8
-    problem: ClassVar[Literal["classification", "regression"]] = "classification"
 
     def __post_init__(self) -> None:
         if self.canvas < SIDE:
@@ -63,46 +63,14 @@ class FewShotDigits(Task):
         if not turns or len(set(turns)) != len(turns) or not set(turns) <= {0, 1, 2, 3}:
             raise ValueError(f"task: rotations must be different quarter turns out of 0, 1, 2, 3; given {turns}")
         fewest = min(len(family) for family in FAMILIES.values()) * len(turns)
-        if not 2 <= self.ways <= fewest:
-            raise ValueError(
-                f"task: ways must be from 2 to {fewest}, the classes of the smallest family "
-                f"(4 test digits x {len(turns)} rotations); given {self.ways}"
-            )
-        check_counts(self, "shots", "probes")
-        available = min(int(_images(split)[2].min()) for split in FAMILIES)
-        if self.shots + self.probes > available:
-            raise ValueError(
-                f"task: shots + probes must be at most {available}, the images of the rarest digit; "
-                f"given {self.shots} + {self.probes}"
-            )
-
-    @property
-    def inputs(self) -> int:
-        return self.canvas**2
+        self.check_few_shot(
+            (fewest, f"the classes of the smallest family (4 test digits x {len(turns)} rotations)"),
+            (min(int(_images(split)[2].min()) for split in FAMILIES), "the images of the rarest digit"),
+        )
 
     @property
     def grid(self) -> tuple[int, ...]:
         return (self.canvas, self.canvas)
-
-    @property
-    def outputs(self) -> int:
-        return self.ways
-
-    @property
-    def steps(self) -> int:
-        return self.shots
-
-    @property
-    def batch(self) -> int:
-        return self.ways
-
-    @property
-    def unit(self) -> str:
-        return "samples a class"
-
-    @property
-    def ignorant_loss(self) -> float:
-        return float(np.log(self.ways))
 
     @property
     def held_out(self) -> str:
@@ -120,14 +88,7 @@ class FewShotDigits(Task):
         draw = jnp.where(jnp.arange(most) < counts[digit][:, None], draw, 2.0)
         chosen = starts[digit][:, None] + jnp.argsort(draw, axis=1)[:, :many]
         pictures = self._place(images[chosen], jnp.broadcast_to(turn[:, None], chosen.shape), key=key_shift)
-        pictures = pictures.transpose(1, 0, 2, 3)  # (examples, ways, canvas, canvas)
-        labels = jnp.broadcast_to(jnp.arange(self.ways), (many, self.ways))
-        return Life(
-            pictures[: self.shots],
-            labels[: self.shots],
-            pictures[self.shots :].reshape(-1, self.canvas, self.canvas),
-            labels[self.shots :].reshape(-1),
-        )
+        return self.life_of(pictures.transpose(1, 0, 2, 3))
 
     def _place(self, images: Array, turns: Array, *, key: Key) -> Array:
         """Turn every image (..., 8, 8) by its own quarter turns and put it on the canvas."""

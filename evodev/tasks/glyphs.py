@@ -4,14 +4,14 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from evodev.tasks.base import Life, Split, Task, check_counts, check_split, placed, without_replacement
+from evodev.tasks.base import Life, Split, check_split, placed, without_replacement
+from evodev.tasks.supervised import FewShot
 from evodev.types import Key
 
 FAMILIES: dict[Split, tuple[str, ...]] = {
@@ -100,7 +100,7 @@ def bank(split: Split, canvas: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class FewShotGlyphs(Task):
+class FewShotGlyphs(FewShot):
     """``ways`` letters a life, one picture of each at every step, in a random face, size, rotation and place.
 
     Train: Latin and Cyrillic; validation: Greek; test: Armenian and Georgian. Letters that look like one of an earlier
@@ -119,51 +119,19 @@ class FewShotGlyphs(Task):
     ways: int = 5
     shots: int = 20
     probes: int = 8
-    problem: ClassVar[Literal["classification", "regression"]] = "classification"
 
     def __post_init__(self) -> None:
-        check_counts(self, "shots", "probes")
         if self.canvas < 8:
             raise ValueError(f"task: canvas must be at least 8 for letters to differ; given {self.canvas}")
         known = {split: len(own) for split, own in letters().items()}
         if self.classes is not None and not 2 <= self.classes <= known["train"]:
             raise ValueError(f"task: classes must be from 2 to {known['train']}, the letters to train on; given {self.classes}")
         fewest = min(known["validation"], known["test"], self.classes or known["train"])
-        if not 2 <= self.ways <= fewest:
-            raise ValueError(f"task: ways must be from 2 to {fewest}, the letters of the smallest family; given {self.ways}")
-        pictures = len(faces()) * VIEWS
-        if self.shots + self.probes > pictures:
-            raise ValueError(
-                f"task: shots + probes must be at most {pictures}, the pictures of a letter; given {self.shots} + {self.probes}"
-            )
-
-    @property
-    def inputs(self) -> int:
-        return self.canvas**2
+        self.check_few_shot((fewest, "the letters of the smallest family"), (len(faces()) * VIEWS, "the pictures of a letter"))
 
     @property
     def grid(self) -> tuple[int, ...]:
         return (self.canvas, self.canvas)
-
-    @property
-    def outputs(self) -> int:
-        return self.ways
-
-    @property
-    def steps(self) -> int:
-        return self.shots
-
-    @property
-    def batch(self) -> int:
-        return self.ways
-
-    @property
-    def unit(self) -> str:
-        return "samples a class"
-
-    @property
-    def ignorant_loss(self) -> float:
-        return float(np.log(self.ways))
 
     @property
     def held_out(self) -> str:
@@ -184,11 +152,4 @@ class FewShotGlyphs(Task):
         chosen = jnp.asarray(pictures)[letter, picture].reshape(-1, self.canvas, self.canvas) / 255.0
         room = self.canvas - jnp.asarray(sizes)[letter, picture].reshape(-1, 2)
         corners = jax.random.randint(key_shift, room.shape, 0, room + 1)
-        images = placed(chosen, corners, self.canvas).reshape(many, self.ways, self.canvas, self.canvas)
-        labels = jnp.broadcast_to(jnp.arange(self.ways), (many, self.ways))
-        return Life(
-            images[: self.shots],
-            labels[: self.shots],
-            images[self.shots :].reshape(-1, self.canvas, self.canvas),
-            labels[self.shots :].reshape(-1),
-        )
+        return self.life_of(placed(chosen, corners, self.canvas).reshape(many, self.ways, self.canvas, self.canvas))

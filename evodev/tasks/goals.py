@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.tasks.base import Life, Split, Task, check_counts, check_split
+from evodev.tasks.base import Life, Split, check_counts, check_split
+from evodev.tasks.supervised import FreshSamples
 from evodev.types import Key
 
 Goal = Literal["and", "nand", "or", "nor", "xor", "xnor", "only left", "not only left", "only right", "not only right"]
@@ -40,7 +41,7 @@ def objects() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Goals(Task):
+class Goals(FreshSamples):
     """Eight pixels (-1 or 1), two subproblems that stay, and a goal on both that is drawn in each life.
 
     Classes are whether the goal is met. Families have disjoint goals. To vary the goal inside a life, wrap this task in
@@ -73,11 +74,7 @@ class Goals(Task):
         shared = sorted({goal for goal in every if every.count(goal) > 1})
         if shared:
             raise ValueError(f"task: the goal {shared[0]!r} is in two families; train, validation, test must be disjoint")
-        if self.updates * self.shots + self.probes > 256:
-            raise ValueError(
-                f"task: updates * shots + probes must be at most 256, the patterns of eight pixels; "
-                f"given {self.updates * self.shots + self.probes}"
-            )
+        self.check_samples(256, "the patterns of eight pixels")
 
     @property
     def inputs(self) -> int:
@@ -90,14 +87,6 @@ class Goals(Task):
     @property
     def outputs(self) -> int:
         return 2
-
-    @property
-    def steps(self) -> int:
-        return self.updates
-
-    @property
-    def batch(self) -> int:
-        return self.shots
 
     @property
     def ignorant_loss(self) -> float:
@@ -113,14 +102,8 @@ class Goals(Task):
         goals = {"train": self.train, "validation": self.validation, "test": self.test}[split]
         key_goal, key_patterns = jax.random.split(key)
         meaning = jax.random.choice(key_goal, jnp.array([MEANING[goal] for goal in goals]))
-        learned = self.updates * self.shots
-        numbers = jax.random.permutation(key_patterns, 256)[: learned + self.probes]
+        numbers = jax.random.permutation(key_patterns, 256)[: self.samples]
         there = jnp.asarray(objects().astype(np.int32))[numbers]
         labels = meaning[2 * there[:, 0] + there[:, 1]]
         pixels = (2.0 * ((numbers[:, None] >> jnp.arange(8)) & 1) - 1.0).reshape(-1, 2, 4)
-        return Life(
-            pixels[:learned].reshape(self.updates, self.shots, 2, 4),
-            labels[:learned].reshape(self.updates, self.shots),
-            pixels[learned:],
-            labels[learned:],
-        )
+        return self.life_of(pixels, labels)

@@ -3,14 +3,14 @@
 import random
 from dataclasses import dataclass
 from functools import cache
-from math import log
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.tasks.base import Life, Split, Task, check_counts, check_extra, check_split, without_replacement
+from evodev.tasks.base import Life, Split, check_extra, check_split, without_replacement
+from evodev.tasks.supervised import FewShot
 from evodev.types import Key
 
 LENGTH, CLASSES, EXAMPLES = 40, 10, 500
@@ -43,7 +43,7 @@ def shuffle() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Mnist1D(Task):
+class Mnist1D(FewShot):
     """``ways`` of ten one-dimensional digits a life, one signal of each at every step; labels are permuted in each life.
 
     The families share the ten classes and hold out examples: of the 500 signals of each class the first 300 are to train
@@ -63,42 +63,14 @@ class Mnist1D(Task):
     ways: int = 10
     shots: int = 50
     probes: int = 10
-    problem: ClassVar[Literal["classification", "regression"]] = "classification"
 
     def __post_init__(self) -> None:
         check_extra("mnist1d", "data")
-        check_counts(self, "shots", "probes")
-        if not 2 <= self.ways <= CLASSES:
-            raise ValueError(f"task: ways must be from 2 to {CLASSES}, the classes of MNIST-1D; given {self.ways}")
-        if self.shots + self.probes > 100:
-            raise ValueError(
-                f"task: shots + probes must be at most 100, the signals of a class to test with; "
-                f"given {self.shots} + {self.probes}"
-            )
+        self.check_few_shot((CLASSES, "the classes of MNIST-1D"), (100, "the signals of a class to test with"))
 
     @property
-    def inputs(self) -> int:
-        return LENGTH
-
-    @property
-    def outputs(self) -> int:
-        return self.ways
-
-    @property
-    def steps(self) -> int:
-        return self.shots
-
-    @property
-    def batch(self) -> int:
-        return self.ways
-
-    @property
-    def unit(self) -> str:
-        return "samples a class"
-
-    @property
-    def ignorant_loss(self) -> float:
-        return log(self.ways)
+    def grid(self) -> tuple[int, ...]:
+        return (LENGTH,)
 
     @property
     def held_out(self) -> str:
@@ -110,10 +82,5 @@ class Mnist1D(Task):
         own = jnp.asarray(own[..., shuffle()] if self.shuffled else own)
         key_class, key_example = jax.random.split(key)
         classes = jax.random.permutation(key_class, CLASSES)[: self.ways]
-        many = self.shots + self.probes
-        examples = without_replacement(own.shape[1], many, self.ways, key=key_example).T  # (examples, ways)
-        chosen = own[classes, examples]
-        labels = jnp.broadcast_to(jnp.arange(self.ways), (many, self.ways))
-        return Life(
-            chosen[: self.shots], labels[: self.shots], chosen[self.shots :].reshape(-1, LENGTH), labels[self.shots :].reshape(-1)
-        )
+        examples = without_replacement(own.shape[1], self.shots + self.probes, self.ways, key=key_example).T  # (examples, ways)
+        return self.life_of(own[classes, examples])

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cache
-from math import log
-from typing import ClassVar, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.tasks.base import Life, Split, Task, check_counts, check_split
+from evodev.tasks.base import Life, Split, check_split
+from evodev.tasks.supervised import FewShot
 from evodev.types import Array, Key
 
 Encoder = Literal["eye", "ear"]
@@ -44,7 +44,7 @@ def orthants(latents: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Modality(Task):
+class Modality(FewShot):
     """``ways`` classes a life, each a cloud around a prototype in latent space; what is seen is the encoded latent.
 
     With the same key, both encoders give the same latents and labels. A prototype is an orthant with half-normal lengths;
@@ -65,43 +65,19 @@ class Modality(Task):
     ways: int = 5
     shots: int = 20
     probes: int = 10
-    problem: ClassVar[Literal["classification", "regression"]] = "classification"
 
     def __post_init__(self) -> None:
-        check_counts(self, "shots", "probes")
         if self.encoder not in ("eye", "ear"):
             raise ValueError(f"task: encoder must be eye or ear, given {self.encoder!r}")
         if not 4 <= self.latents <= 12:
             raise ValueError(f"task: latents must be from 4 to 12, given {self.latents}")
         if self.noise <= 0:
             raise ValueError(f"task: noise must be positive, given {self.noise}")
-        fewest = 2**self.latents // 4
-        if not 2 <= self.ways <= fewest:
-            raise ValueError(f"task: ways must be from 2 to {fewest}, the orthants of the smallest family; given {self.ways}")
+        self.check_few_shot((2**self.latents // 4, "the orthants of the smallest family"))
 
     @property
-    def inputs(self) -> int:
-        return self.latents
-
-    @property
-    def outputs(self) -> int:
-        return self.ways
-
-    @property
-    def steps(self) -> int:
-        return self.shots
-
-    @property
-    def batch(self) -> int:
-        return self.ways
-
-    @property
-    def unit(self) -> str:
-        return "samples a class"
-
-    @property
-    def ignorant_loss(self) -> float:
-        return log(self.ways)
+    def grid(self) -> tuple[int, ...]:
+        return (self.latents,)
 
     @property
     def held_out(self) -> str:
@@ -115,11 +91,4 @@ class Modality(Task):
         signs = own[jax.random.permutation(key_orthant, high - low)[: self.ways]]
         prototypes = signs * jnp.abs(jax.random.normal(key_length, signs.shape))
         noise = jax.random.normal(key_noise, (self.shots + self.probes, *signs.shape))
-        seen = encoded(prototypes + self.noise * noise, self.encoder)
-        labels = jnp.broadcast_to(jnp.arange(self.ways), seen.shape[:2])
-        return Life(
-            seen[: self.shots],
-            labels[: self.shots],
-            seen[self.shots :].reshape(-1, self.latents),
-            labels[self.shots :].reshape(-1),
-        )
+        return self.life_of(encoded(prototypes + self.noise * noise, self.encoder))

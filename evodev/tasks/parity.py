@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.tasks.base import Life, Split, Task, check_counts, check_split
+from evodev.tasks.base import Life, Split, check_counts, check_split
+from evodev.tasks.supervised import FreshSamples
 from evodev.types import Key
 
 
@@ -23,7 +24,7 @@ def subsets(bits: int, hidden: int) -> dict[Split, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class SparseParity(Task):
+class SparseParity(FreshSamples):
     """Is an odd number of ``hidden`` bits set? Which of the ``bits`` they are is drawn in each life; bits are -1 or 1.
 
     No input is seen twice in a life. Train, validation and test hide disjoint families of subsets.
@@ -49,11 +50,7 @@ class SparseParity(Task):
             raise ValueError(f"task: bits must be at most 16, given {self.bits}")
         if self.hidden > self.bits or comb(self.bits, self.hidden) < 4:
             raise ValueError(f"task: fewer than 4 sets of {self.hidden} of {self.bits} bits; three families need more")
-        if self.updates * self.shots + self.probes > 2**self.bits:
-            raise ValueError(
-                f"task: updates * shots + probes must be at most {2**self.bits}, the different inputs of {self.bits} bits; "
-                f"given {self.updates * self.shots + self.probes}"
-            )
+        self.check_samples(2**self.bits, f"the different inputs of {self.bits} bits")
 
     @property
     def inputs(self) -> int:
@@ -62,14 +59,6 @@ class SparseParity(Task):
     @property
     def outputs(self) -> int:
         return 2
-
-    @property
-    def steps(self) -> int:
-        return self.updates
-
-    @property
-    def batch(self) -> int:
-        return self.shots
 
     @property
     def ignorant_loss(self) -> float:
@@ -87,13 +76,6 @@ class SparseParity(Task):
         check_split(split)
         key_subset, key_inputs = jax.random.split(key)
         chosen = jax.random.choice(key_subset, jnp.asarray(subsets(self.bits, self.hidden)[split]))
-        learned = self.updates * self.shots
-        numbers = jax.random.permutation(key_inputs, 2**self.bits)[: learned + self.probes]
+        numbers = jax.random.permutation(key_inputs, 2**self.bits)[: self.samples]
         bits = (numbers[:, None] >> jnp.arange(self.bits)) & 1
-        labels, inputs = bits[:, chosen].sum(1) % 2, 2.0 * bits - 1.0
-        return Life(
-            inputs[:learned].reshape(self.updates, self.shots, self.bits),
-            labels[:learned].reshape(self.updates, self.shots),
-            inputs[learned:],
-            labels[learned:],
-        )
+        return self.life_of(2.0 * bits - 1.0, bits[:, chosen].sum(1) % 2)

@@ -7,12 +7,13 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from evodev.tasks.base import Life, Split, Task, check_counts, check_split
+from evodev.tasks.base import Life, Split, check_counts, check_split
+from evodev.tasks.supervised import FreshSamples
 from evodev.types import Key
 
 
 @dataclass(frozen=True)
-class Teacher(Task):
+class Teacher(FreshSamples):
     """Answers of a tanh network with one hidden layer, drawn anew in each life; inputs are normal.
 
     Regression to its output, of mean 0 and variance 1 over the examples of the life, or classification by the largest of
@@ -65,14 +66,6 @@ class Teacher(Task):
         return self.ways or 1
 
     @property
-    def steps(self) -> int:
-        return self.updates
-
-    @property
-    def batch(self) -> int:
-        return self.shots
-
-    @property
     def ignorant_loss(self) -> float:
         return log(self.ways) if self.ways else 1.0
 
@@ -88,16 +81,9 @@ class Teacher(Task):
         into = 1.5 * jax.random.normal(key_in, (self.features, max(widths))) / self.features**0.5
         bias = 0.5 * jax.random.normal(key_bias, (max(widths),))
         out = jax.random.normal(key_out, (max(widths), self.outputs))
-        learned = self.updates * self.shots
-        inputs = jax.random.normal(key_inputs, (learned + self.probes, self.features))
+        inputs = jax.random.normal(key_inputs, (self.samples, self.features))
         # neurons beyond the width of this life's teacher say nothing
         hidden = jnp.where(jnp.arange(max(widths)) < width, jnp.tanh(inputs @ into + bias), 0.0)
         answers = hidden @ out
         answers = (answers - answers.mean(0)) / (answers.std(0) + 1e-6)
-        targets = answers.argmax(-1) if self.ways else answers
-        return Life(
-            inputs[:learned].reshape(self.updates, self.shots, self.features),
-            targets[:learned].reshape(self.updates, self.shots, *targets.shape[1:]),
-            inputs[learned:],
-            targets[learned:],
-        )
+        return self.life_of(inputs, answers.argmax(-1) if self.ways else answers)

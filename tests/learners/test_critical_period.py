@@ -11,7 +11,7 @@ import pytest
 from evodev.cli import main
 from evodev.experiment import from_plain, to_plain
 from evodev.learners import CriticalPeriod, Episodic, Gradient, Hebbian, HebbianRule, Learner
-from evodev.learners.critical_period import CriticalState
+from evodev.learners.rewiring import RewiredState
 from evodev.network import Network, synapses
 from evodev.substrate import mlp
 from tests.tiny import CHAIN, Guess, random_network
@@ -28,14 +28,14 @@ def _network(weights: list[list[float]]) -> Network:
 
 
 def _live(
-    network: Network, *, window: float, turnover: float, steps: int, x: jax.Array = X, rate: float = 0.0
-) -> list[CriticalState]:
+    network: Network, *, window: float, turnover: float, steps: int, rate: float = 0.0, period: int = 1
+) -> list[RewiredState]:
     """States after each step; the inner learner changes nothing unless given a rate."""
-    learner = CriticalPeriod(Gradient(loss="squared_error"))
+    learner = CriticalPeriod(Gradient(loss="squared_error"), period=period)
     genes = {g.name: jnp.log(rate + 1e-30) for g in learner.genome_spec(NET).genes}
     genes |= {"log_window": jnp.log(window), "log_turnover": jnp.log(turnover)}
     states = [learner.init(genes, network, NET, key=KEY)]
-    step = jax.jit(lambda s: learner.step(genes, s, x, jnp.zeros((len(x), 2)), NET, key=KEY))
+    step = jax.jit(lambda s: learner.step(genes, s, X, jnp.zeros((len(X), 2)), NET, key=KEY))
     for _ in range(steps):
         states.append(step(states[-1]))
     return states
@@ -48,18 +48,18 @@ def test_the_least_used_synapse_goes_and_one_grows_where_activity_coincides() ->
     # outputs 1.8 and -6: uses 1.8, 0.4 x 3.6 = 1.44, 36; vacant: 6 at (0, 1), 12 at (1, 1), 5.4 at (2, 0)
     np.testing.assert_array_equal(after.network.masks[NAME], [[1, 0], [0, 1], [0, 1]])
     np.testing.assert_allclose(after.network.weights[NAME], [[1, 0], [0, 0], [0, 2]])
-    np.testing.assert_allclose(after.together[NAME], [[1.8, -6], [3.6, -12], [-5.4, 18]], rtol=1e-5)
+    np.testing.assert_allclose(after.notes.together[NAME], [[1.8, -6], [3.6, -12], [-5.4, 18]], rtol=1e-5)
 
 
 def test_co_activity_is_the_mean_over_the_life() -> None:
     states = _live(_network([[1.0, 0.0], [0.4, 0.0], [0.0, 2.0]]), window=1e-3, turnover=1e-9, steps=3)
-    np.testing.assert_allclose(states[3].together[NAME], states[1].together[NAME], rtol=1e-5)
+    np.testing.assert_allclose(states[3].notes.together[NAME], states[1].notes.together[NAME], rtol=1e-5)
 
 
 def test_the_window_closes_linearly_and_then_nothing_is_exchanged() -> None:
     big = mlp((20, 10), activation="linear")
     network = random_network(big, density=0.5)
-    learner, name = CriticalPeriod(Gradient(loss="squared_error")), "input->output"
+    learner, name = CriticalPeriod(Gradient(loss="squared_error"), period=1), "input->output"
     genes = {g.name: jnp.asarray(-5.0) for g in learner.genome_spec(big).genes}
     genes |= {"log_window": jnp.log(4.0), "log_turnover": jnp.log(0.1)}
     state, x = learner.init(genes, network, big, key=KEY), jax.random.normal(KEY, (4, 20))
@@ -79,6 +79,14 @@ def test_the_window_closes_linearly_and_then_nothing_is_exchanged() -> None:
         assert (w[mask == 0] == 0).all()
 
 
+def test_what_comes_due_waits_for_the_exchange() -> None:
+    network = _network([[1.0, 0.0], [0.4, 0.0], [0.0, 2.0]])
+    states = _live(network, window=4.0, turnover=0.34, steps=6, period=2)
+    masks = [np.asarray(s.network.masks[NAME]) for s in states]
+    # shares .34 x (1, .75, .5, .25) of three synapses: 1.785 after two steps, .785 + .765 after four, then nothing
+    assert [int((a != b).sum()) // 2 for a, b in pairwise(masks)] == [0, 1, 0, 1, 0, 0]
+
+
 def test_what_grew_in_life_is_spared_and_learns() -> None:
     states = _live(_network([[1.0, 0.0], [0.4, 0.0], [0.0, 2.0]]), window=100.0, turnover=0.34, steps=3, rate=0.001)
     born = np.array([[0, 0], [0, 1], [0, 0]])
@@ -96,7 +104,7 @@ def test_nothing_sprouts_from_a_neuron_without_synapses() -> None:
 
 def test_it_wraps_any_learner_that_changes_its_network() -> None:
     for inner in (Gradient("adam"), HebbianRule("oja")):
-        learner = CriticalPeriod(inner)
+        learner = CriticalPeriod(inner, period=3)
         genes = learner.genome_spec(CHAIN).unpack(jnp.zeros(learner.genome_spec(CHAIN).size))
         network = random_network(CHAIN, density=0.5)
         state = learner.init(genes, network, CHAIN, key=KEY)

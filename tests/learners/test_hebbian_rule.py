@@ -144,7 +144,7 @@ def test_no_genome_makes_a_weight_that_is_not_finite(rule: HebbianRule) -> None:
 
 def test_a_rule_by_channels_needs_a_wiring_that_expresses_them() -> None:
     rule = HebbianRule(source="channels")
-    for learner in (rule, CriticalPeriod(rule)):
+    for learner in (rule, CriticalPeriod(rule, period=3)):
         with pytest.raises(ValueError, match=r"asks for the channels A, B, C, D, of which .* none; set decoder.wiring.channels"):
             digits_experiment(learner=learner)
         decoder = replace(digits_experiment().decoder, wiring=Direct(channels=("A", "B", "C", "D")))

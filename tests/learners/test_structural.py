@@ -8,7 +8,7 @@ import pytest
 
 from evodev.experiment import from_plain, to_plain
 from evodev.learners import Gradient, Hebbian, HebbianRule, Learner, Structural
-from evodev.learners.structural import StructuralState
+from evodev.learners.rewiring import RewiredState
 from evodev.network import Network
 from evodev.substrate import mlp
 from tests.tiny import Guess, digits_experiment, random_network
@@ -27,7 +27,7 @@ def _network(weights: list[list[float]]) -> Network:
 
 def _live(
     learner: Structural, steps: int, *, share: float, targets: jax.Array | None = None, rate: float = 0.0
-) -> list[StructuralState]:
+) -> list[RewiredState]:
     """States after each step; the inner learner changes nothing unless given a rate."""
     genes = {g.name: jnp.log(rate + 1e-30) for g in learner.genome_spec(NET).genes} | {"log_share": jnp.log(share)}
     states, y = [learner.init(genes, _network(WEIGHTS), NET, key=KEY)], jnp.zeros((1, 3)) if targets is None else targets
