@@ -153,7 +153,7 @@ def measure(arm: Arm, log: LifetimeLog, setting: Setting, config: Comparison) ->
     return {
         "role": arm.role,
         "synapses": round(synapses),
-        "density": synapses / arm.substrate.synapses,
+        "density": synapses / (arm.substrate.synapses + arm.learner.memory(arm.substrate)),
         "genome_size": arm.genome_size,
         "tuning_lives": arm.tuning_lives,
         "failed": float(np.mean(np.asarray(log.failed))),

@@ -30,7 +30,7 @@ EVERY: dict[str, Learner] = {name: cls() for name, cls in LEARNERS.items() if "t
     "neuromodulated by reward": Neuromodulated("reward"),
     "neuromodulated by itself": Neuromodulated("own"),
     "structural actor_critic": Structural(ActorCritic(), period=2),
-    "critical_period of an actor_critic": CriticalPeriod(ActorCritic()),
+    "critical_period of an actor_critic": CriticalPeriod(ActorCritic(), period=2),
 }
 FOLLOW_REWARD = ("actor_critic", "neuromodulated by reward", "structural actor_critic")
 """Those that must find out in life which lever pays, whatever network they are given."""
