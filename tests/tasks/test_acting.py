@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -94,7 +94,7 @@ def test_worlds_have_the_declared_shapes_and_the_key_decides_them(task: Acting, 
     for split, drawn in worlds.items():
         assert drawn.sensors.shape == (LIVES, task.observations, task.observations)
         assert drawn.muscles.shape == (LIVES, task.outputs)
-        draw = jax.jit(lambda key, split=split: task.sample(split, key=key))
+        draw = jax.jit(lambda key, split=split: task.sample(cast(Any, split), key=key))
         again, other = draw(jax.random.split(KEY, LIVES)[0]), draw(jax.random.key(2))
         first = jax.tree.map(lambda x: x[0], drawn)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), *((w.physics, w.muscles) for w in (again, first)))
