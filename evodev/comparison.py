@@ -19,7 +19,7 @@ from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
 from evodev.pareto import fronts
 from evodev.statistics import interval
-from evodev.tasks import SPLITS, Life, Split, World
+from evodev.tasks import SPLITS, Acting, Life, Split, World
 from evodev.types import Genome, Key
 
 SCHEMA_VERSION = 1
@@ -137,6 +137,11 @@ def measure(arm: Arm, log: LifetimeLog, setting: Setting, config: Comparison) ->
         scores["online"] = scalar(worst_where_failed(np.asarray(log.online).mean(1), setting), config.bootstrap)
     if setting.task.problem == "classification":
         curves["accuracy"] = summary(score)
+    if isinstance(setting.task, Acting):
+        # where worlds differ in what can be had, a return says nothing but where between the two it lies
+        ignorant, perfect = setting.task.span or (0.0, 1.0)
+        curves["return"] = summary(ignorant + (perfect - ignorant) * score)
+    if setting.task.problem != "regression":
         scores["samples_to"], scores["operations_to"] = {}, {}
         for threshold in config.thresholds:
             steps, censored = steps_to(cast(Any, jnp.asarray(score)), schedule, threshold)
@@ -150,7 +155,7 @@ def measure(arm: Arm, log: LifetimeLog, setting: Setting, config: Comparison) ->
     return {
         "role": arm.role,
         "synapses": round(synapses),
-        "density": synapses / arm.substrate.synapses,
+        "density": synapses / (arm.substrate.synapses + arm.learner.memory(arm.substrate)),
         "genome_size": arm.genome_size,
         "tuning_lives": arm.tuning_lives,
         "failed": float(np.mean(np.asarray(log.failed))),
@@ -264,6 +269,7 @@ def compare(
         "samples_per_step": task.batch,
         "chance": 1 / task.outputs if task.problem == "classification" else None,
         "ignorant_loss": task.ignorant_loss,
+        "span": list(task.span) if isinstance(task, Acting) and task.span else None,
         "held_out": task.held_out,
         "arms": report,
         "ledger": ledger(setting, report, samples),

@@ -8,7 +8,7 @@ import numpy as np
 from flax import struct
 
 from evodev.learners import Learner
-from evodev.network import Network, active_share, traffic
+from evodev.network import Network, active_share, activities, traffic
 from evodev.substrate import Substrate
 from evodev.tasks import Acting, World
 from evodev.types import Array, Float, Genes, Key, Moment, Scalar
@@ -35,6 +35,10 @@ class Habit:
         off, count = x - self.mean, self.count + 1.0
         mean = self.mean + off / count
         return Habit(count, mean, self.squares + off * (x - mean))
+
+    def scaled(self, x: Array) -> Array:
+        """A sample in units of the root mean square."""
+        return x * jax.lax.rsqrt(self.squares / self.count + self.mean**2 + 1e-6)
 
     def standard(self, x: Array) -> Array:
         """A sample with the mean taken off, in spreads."""
@@ -69,7 +73,8 @@ def episodes(
     key: Key,
     ledger: bool = False,
 ) -> Float[Array, "probes measures"]:
-    """Regret at each probe, and with ``ledger`` the share of active neurons and the synaptic operations of an answer.
+    """Regret at each probe, and with ``ledger``, where the learner tells, the share of active neurons and the synaptic
+    operations of an answer.
 
     The first is that of one episode lived by the newborn, of which it remembers nothing; after that each is the mean over
     the episodes since the probe before, lived once and learned from. Not a number where an output was not finite.
@@ -88,8 +93,14 @@ def episodes(
 
     def seen(there: Array, felt: tuple[Array, Array], sights: Habit) -> Array:
         sight = world.sensors @ there
-        sight = sights.standard(sight) if task.normalise else sight
+        sight = sights.scaled(sight) if task.normalise else sight
         return jnp.concatenate([sight, felt[0], felt[1][None]]) if task.recall else sight
+
+    def active_in(state: Any, observation: Array) -> dict[str, Array] | None:
+        active = learner.activity(genes, state, observation[None], substrate)
+        # a network that no life changes answers as it was born
+        resting = active is None and learner.frozen and not substrate.modular
+        return activities(substrate, network, observation[None]) if resting else active
 
     def episode(state: Any, habits: Any, felt: Any, number: Array) -> tuple[_Instant, Array]:
         # chance in a world is the world's affair: all networks that live in it meet the same
@@ -99,11 +110,9 @@ def episodes(
             key_act, key_learn = jax.random.split(jax.random.fold_in(key, now.time))
             outputs, state = learner.act(genes, now.learner, now.observation, substrate, discrete=task.discrete, key=key_act)
             spent = now.spent
-            if ledger:
-                active = learner.activity(genes, now.learner, now.observation[None], substrate)
-                if active is not None:
-                    own = getattr(now.learner, "network", network)
-                    spent = spent + jnp.stack([active_share(substrate, own, active), traffic(substrate, own, active)])
+            if ledger and (active := active_in(now.learner, now.observation)) is not None:
+                own = getattr(now.learner, "network", network)
+                spent = spent + jnp.stack([active_share(substrate, own, active), traffic(substrate, own, active)])
             finite = now.finite & jnp.isfinite(outputs).all()
             outputs = jnp.nan_to_num(outputs)
             if task.discrete:
@@ -149,4 +158,5 @@ def episodes(
     among = (number > bounds[:-1, None]) & (number <= bounds[1:, None])
     means = jnp.asarray(among / among.sum(1, keepdims=True), jnp.float32)
     curves = jnp.concatenate([measured[:1], means @ measured[1:]])
-    return curves if ledger else curves[:, :1]
+    told = ledger and active_in(state, jnp.zeros(task.inputs)) is not None
+    return curves if told else curves[:, :1]

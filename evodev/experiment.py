@@ -67,16 +67,21 @@ class Experiment:
                     f"substrate: the {end} population {population.name!r} has {population.size} neurons, "
                     f"the task has {own} {end}s{extra}; change its grid or the task"
                 )
-        lacking = [need for need in self.learner.needs if need not in self.task.offers]
-        if lacking:
+        needs, offers = set(self.learner.needs), set(self.task.offers)
+        if not needs <= offers:
+            tasks = [name for name, cls in TASKS.items() if needs <= set(cls.offers)]
+            learners = [name for name, cls in LEARNERS.items() if set(cls().needs) <= offers]
             raise ValueError(
-                f"learner: {type(self.learner).__name__} needs {', '.join(lacking)}, which {type(self.task).__name__} does not "
-                f"offer; choose a task that does, or a learner that learns from {', '.join(self.task.offers)}"
+                f"learner: {type(self.learner).__name__} needs {', '.join(sorted(needs - offers))}, which "
+                f"{type(self.task).__name__} does not offer; choose as learner one of {', '.join(learners)}, or as task one of "
+                f"{', '.join(tasks)}"
             )
-        if self.learner.rhythm > self.task.steps:
+        # a life that acts has a moment to learn from in every step of an episode
+        moments = self.task.steps * (self.task.batch if self.task.problem == "control" else 1)
+        if self.learner.rhythm > moments:
             raise ValueError(
                 f"learner: {type(self.learner).__name__} changes something only every {self.learner.rhythm} steps (period, "
-                f"accumulate), and a life has {self.task.steps}; make that shorter or the life longer"
+                f"accumulate), and a life has {moments}; make that shorter or the life longer"
             )
         loss = getattr(self.learner, "loss", None)
         wanted = "cross_entropy" if self.task.problem == "classification" else "squared_error"

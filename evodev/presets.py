@@ -12,10 +12,10 @@ from evodev.decoders.sparsity import AllSynapses, Budget
 from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.relative import RelativePosition
 from evodev.experiment import Experiment
-from evodev.learners import LEARNERS, Episodic, Gradient
+from evodev.learners import LEARNERS, ActorCritic, Episodic, Gradient
 from evodev.search import STRATEGIES, Schedule, Strategy
 from evodev.substrate import Population, Projection, Substrate, mlp
-from evodev.tasks import TASKS, FewShotDigits, Sine
+from evodev.tasks import TASKS, Acting, CartPole, FewShotDigits, Sine
 
 
 def few_shot_digits() -> Experiment:
@@ -59,9 +59,24 @@ def sine() -> Experiment:
     )
 
 
+def cartpole() -> Experiment:
+    """CartPole with other physics and actions in each life of three episodes: every weight a gene, an actor-critic learns."""
+    task = CartPole()
+    return Experiment(
+        task=task,
+        substrate=mlp((task.inputs, 16, task.outputs), activation="tanh"),
+        decoder=Decoder(CellTypes(), Direct(), AllSynapses()),
+        learner=ActorCritic(),
+        strategy=Strategy("SNES", population=64, sigma=0.5),
+        schedule=Schedule(generations=100, lives=8, validation_lives=64, block=10),
+        comparison=Comparison(lives=128),
+    )
+
+
 PRESETS: dict[str, Callable[[], Experiment]] = {
     "few-shot-digits": few_shot_digits,
     "sine": sine,
+    "cartpole": cartpole,
 }
 
 
@@ -82,6 +97,20 @@ def _first_line(thing: Any) -> str:
     return (thing.__doc__ or "").strip().split("\n")[0]
 
 
+def _acted(task: Acting) -> str:
+    """A line on a task that acts."""
+    does = f"{task.outputs} actions to choose from" if task.discrete else f"{task.outputs} values to give"
+    reward = (
+        f"; acting at random returns {task.span[0]:g} (regret 1), at best {task.span[1]:g} (regret 0)"
+        if task.span
+        else ("; acting at random has regret 1, the best that could be 0")
+    )
+    return (
+        f"{task.observations} observations ({task.inputs} inputs), {does}, {task.episodes} {task.unit} a life of "
+        f"{f'at most {task.horizon} steps' if task.horizon > 1 else '1 step'} each{reward}; held out: {task.held_out}"
+    )
+
+
 def catalogue() -> dict[str, dict[str, str]]:
     """Everything that has a name, kind by kind, with a line on each."""
     tasks = {}
@@ -90,6 +119,9 @@ def catalogue() -> dict[str, dict[str, str]]:
             task = cls()
         except ImportError as error:  # an extra that is not installed
             tasks[name] = f"{_first_line(cls)} Not here: {error}"
+            continue
+        if isinstance(task, Acting):
+            tasks[name] = _acted(task)
             continue
         tasks[name] = (
             f"{task.inputs} inputs, {task.outputs} outputs, {task.labels} labelled samples a life; an ignorant learner scores "

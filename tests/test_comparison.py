@@ -32,9 +32,9 @@ from evodev.report.table import rows
 from evodev.search import Schedule, Strategy
 from evodev.statistics import interval
 from evodev.substrate import mlp
-from evodev.tasks import ContinualDigits, Task
+from evodev.tasks import Acting, Bandit, ContinualDigits, Task
 from evodev.types import Genes, Key
-from tests.tiny import CHAIN, DIRECT, Blobs, Guess, Line, digits_experiment, guesser
+from tests.tiny import CHAIN, DIRECT, Blobs, Guess, Levers, Line, digits_experiment, guesser
 
 EVOLVED = {name for name in BASELINES if "evolved hyperparameters" in name}
 BUDGET = 100
@@ -427,3 +427,23 @@ def test_runs_of_different_kinds_are_not_merged(changes: dict[str, Any]) -> None
 def test_an_impossible_comparison_is_refused(make: Callable[[], Comparison], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("task", [Levers(episodes=3), Bandit(episodes=3)], ids=["one span", "a span a world"])
+def test_a_life_that_acts_has_returns_and_samples_to_a_score(task: Acting) -> None:
+    schedule = probe_steps(3)
+    loss = jnp.array([[1.0, 0.5, 0.25, 0.0], [1.0, 1.0, 1.5, jnp.nan]])
+    ones = jnp.ones(2)
+    log = LifetimeLog(loss, 1 - loss, 10 * ones, 4 * ones, jnp.array([False, True]), batch=task.batch)
+    body = mlp((task.inputs, 2, task.outputs))
+    arm = Arm("x", "evolved", None, Relabelled(guesser()), Guess(), body, stochastic=False)
+    setting = Setting(
+        guesser(), jnp.zeros(1), jnp.zeros(1), 4, task, Strategy(), Schedule(2, lives=2), Fitness(), 10, evolve=False, seed=0
+    )
+    entry = measure(arm, log, setting, Comparison(bootstrap=100))
+    low, high = task.span or (0.0, 1.0)
+    # a life that failed has the return of acting at random where it did
+    np.testing.assert_allclose(entry["curves"]["return"]["mean"], low + (high - low) * np.array([0, 0.25, 0.125, 0.5]), atol=1e-6)
+    assert "accuracy" not in entry["curves"]
+    found = entry["scores"]["samples_to"]["0.5"]
+    assert (found["value"], found["censored"]) == ((1 + schedule[-1]) / 2, 0.5)

@@ -39,6 +39,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 
 HELPED = {
     ("learners.episodic", "learners.hebbian"),
+    ("learners.actor_critic", "learners.gradient"),
     ("learners.rewiring", "learners.gradient"),
     ("learners.structural", "learners.gradient"),
     ("learners.critical_period", "learners.rewiring"),

@@ -21,6 +21,7 @@ from evodev.learners import Gradient
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.report import ReportData, build, console_table, figures, geometry, rows
+from evodev.report.curves import learning_curves
 from evodev.report.geometry import strongest
 from evodev.report.page import compactness_lines, grown, ledgers
 from evodev.report.style import DPI, WIDTH, spread
@@ -90,6 +91,15 @@ def _regression() -> dict[str, Any]:
         del arm["curves"]["accuracy"], arm["scores"]["samples_to"]
     out["arms"]["slow backprop"] = {**out["arms"]["slow backprop"], "failed": 0.5}
     out["arms"]["slow backprop"]["curves"]["loss"] = {k: [100.0] * len(SAMPLES) for k in ("mean", "lo", "hi")}
+    return out
+
+
+def _acted(span: list[float] | None) -> dict[str, Any]:
+    out = _comparison()
+    out |= {"problem": "control", "chance": None, "ignorant_loss": 1.0, "unit": "episodes", "span": span}
+    del out["arms"]["nearest"]
+    for arm in out["arms"].values():
+        arm["curves"]["return"] = arm["curves"].pop("accuracy")
     return out
 
 
@@ -216,7 +226,7 @@ def test_verdict_says_who_wins(champion: float, backprop: float, expected: str) 
 def test_verdict_is_honest_about_controls_references_and_intervals() -> None:
     text = " ".join(verdict(_comparison(champion=1.0, control=1.02)))
     assert "does not show that what it takes away matters" in text
-    assert "not the most accurate then: nearest" in text
+    assert "not the highest: nearest" in text
     assert "not whether another search would do as well" in text
     assert "A control does better" in " ".join(verdict(_comparison(champion=1.0, control=0.5)))
     seeds = _comparison() | {"intervals": "95% bootstrap over 5 searches (outer seeds)"}
@@ -495,3 +505,20 @@ def test_a_genome_of_many_genes_is_cut_to_those_that_moved() -> None:
     few = Image.open(io.BytesIO(figures.genome_strip(spec_of(spec.genes[:10]), initial[:30], initial[:30])))
     many = Image.open(io.BytesIO(figures.genome_strip(spec, initial + 1, initial)))
     assert few.height < many.height < few.height * (figures.GENES + 20) / 10
+
+
+@pytest.mark.parametrize("span", [[22.0, 200.0], None], ids=["the same in all worlds", "another in each world"])
+def test_lives_that_act_are_told_by_return_and_regret(span: list[float] | None) -> None:
+    comparison = _acted(span)
+    header, body = rows(comparison)
+    assert {"return at 1", "return at 5", "return at 10", "episodes to regret 0.5"} <= set(header)
+    assert not [h for h in header if "accuracy" in h or "to 0." in h]
+    assert body[0][header.index("return at 10")] == ("0.5 [0.5, 0.5]" if span else "0.50 [0.48, 0.52]")
+    text = " ".join(verdict(comparison))
+    assert "At the end of a life (10 episodes) its return is" in text
+    assert ("acting at random has 22, the best is 200" in text) == bool(span)
+    assert "mean regret over a life" in caption(comparison)
+    figure = learning_curves.__wrapped__(comparison)  # type: ignore[attr-defined]
+    titles, labels = ({getattr(ax, f"get_{what}")() for ax in figure.axes} for what in ("title", "ylabel"))
+    assert {t.split(" – ")[0] for t in titles} == {"regret", "return"}
+    assert labels == {"regret", "return of an episode" if span else "share of what can be had"}

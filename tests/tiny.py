@@ -19,8 +19,8 @@ from evodev.network import Network
 from evodev.organism import Organism
 from evodev.search import Schedule, Search, Strategy
 from evodev.substrate import Population, Projection, Substrate, mlp, recurrent
-from evodev.tasks import FewShotDigits, Life, Split, Task
-from evodev.types import Genes, Inputs, Key, Outputs, Targets
+from evodev.tasks import Acting, FewShotDigits, Life, Split, Task, World
+from evodev.types import Array, Flag, Float, Genes, Inputs, Key, Outputs, Scalar, Targets
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,45 @@ class Line(Task):
         x = jax.random.normal(key, (self.updates + 2, 2, 1))
         stream, probes = x[: self.updates], x[self.updates :].reshape(-1, 1)
         return Life(stream, self.slope * stream, probes, self.slope * probes)
+
+
+@dataclass(frozen=True)
+class Levers(Acting):
+    """Two levers and always the same sight; which of them pays, 1 a pull, is drawn anew in each life."""
+
+    episodes: int = 80
+    horizon: int = 2
+    recall: bool = False
+    normalise: bool = False
+    features: int = 6
+
+    @property
+    def observations(self) -> int:
+        return self.features
+
+    @property
+    def outputs(self) -> int:
+        return 2
+
+    @property
+    def span(self) -> tuple[float, float]:
+        return self.horizon / 2, float(self.horizon)
+
+    @property
+    def held_out(self) -> str:
+        return "nothing but the draw of each life"
+
+    def returns(self, world: World) -> tuple[float, float]:
+        return self.span
+
+    def sample(self, split: Split, *, key: Key) -> World:
+        return World((), jnp.eye(self.features), jax.random.permutation(key, 2), key)
+
+    def begin(self, world: World, *, key: Key) -> tuple[Any, Float[Array, " observations"]]:
+        return (), jnp.linspace(-1.0, 1.0, self.features)
+
+    def act(self, world: World, state: Any, action: Any, *, key: Key) -> tuple[Any, Float[Array, " observations"], Scalar, Flag]:
+        return (), jnp.linspace(-1.0, 1.0, self.features), (action == 0).astype(jnp.float32), jnp.asarray(False)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Backprop from scratch: dense and random sparse networks of the champion's substrate."""
+"""Backprop from scratch, of loss or of reward: dense and random sparse networks of the champion's substrate."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -10,7 +10,7 @@ import numpy as np
 from evodev.baselines.base import Arm, Baseline, Report, Role, Setting
 from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_lives
 from evodev.genome import Gene, GenomeSpec, spec_of
-from evodev.learners import Gradient
+from evodev.learners import ActorCritic, Gradient
 from evodev.lifetime import probe_steps
 from evodev.network import Network
 from evodev.organism import Organism
@@ -95,10 +95,15 @@ def arm_of(
 
 
 def backprop_organism(setting: Setting, kind: Literal["dense", "sparse"]) -> Organism:
-    """A random network that learns by plain gradient descent, on the champion's substrate."""
+    """A random network that learns by plain gradient descent, of reward where it acts, on the champion's substrate."""
     task = setting.task
-    learner = Gradient(loss="cross_entropy" if task.problem == "classification" else "squared_error", heads=task.heads)
+    loss = "cross_entropy" if task.problem == "classification" else "squared_error"
+    learner = ActorCritic() if task.problem == "control" else Gradient(loss=loss, heads=task.heads)
     return Organism(setting.organism.substrate, RandomNetwork(density_of(setting, kind)), learner)
+
+
+def _rule(setting: Setting) -> str:
+    return "policy gradient (actor-critic); " if setting.task.problem == "control" else ""
 
 
 def rate_grid(organism: Organism) -> tuple[Genomes, list[str]]:
@@ -107,8 +112,10 @@ def rate_grid(organism: Organism) -> tuple[Genomes, list[str]]:
     genomes, names = [], []
     for scale in (0.5, 1.0, 2.0):
         for rate in np.geomspace(0.003, 3.0, 10):
-            values = {g.name: jnp.log(rate if g.name.endswith("log_rate") else scale) * jnp.ones(g.shape) for g in spec.genes}
-            genomes.append(spec.pack(values))
+            # what is neither (a discount, say) stays as it is in a genome of zeros
+            values = {"log_rate": np.log(rate), "log_scale": np.log(scale)}
+            chosen = {g.name: values.get(g.name.rpartition("/")[2], g.center) for g in spec.genes}
+            genomes.append(spec.pack({g.name: jnp.full(g.shape, chosen[g.name]) for g in spec.genes}))
             names.append(f"rate {rate:.2g}, scale {scale:g}")
     return jnp.stack(genomes), names
 
@@ -151,7 +158,7 @@ class TunedGrid(Baseline):
         organism = backprop_organism(setting, self.kind)
         genome, chosen, lives = best_of_grid(setting, organism, lives=self.lives)
         say(f"{name}: {chosen}")
-        return arm_of(name, organism, genome, lives=lives, note=f"grid of 30 on validation; {chosen}")
+        return arm_of(name, organism, genome, lives=lives, note=f"{_rule(setting)}grid of 30 on validation; {chosen}")
 
 
 @dataclass(frozen=True)
@@ -205,7 +212,8 @@ class EvolvedHyperparameters(Baseline):
             say(f"{name}: generation {records[-1]['generation']}, validation {value:.3f}")
         done = int(state.generation)
         lives += search.lives_at(done)
-        note = f"{organism.genome_spec.size} hyperparameters evolved from the grid's best, {done} generations, until a plateau"
+        many = organism.genome_spec.size
+        note = f"{_rule(setting)}{many} hyperparameters evolved from the grid's best, {done} generations, until a plateau"
         return arm_of(name, organism, state.champion, evolved=True, lives=lives, note=note)
 
 

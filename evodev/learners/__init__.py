@@ -1,5 +1,6 @@
 """Learners: one file a rule, one line here each."""
 
+from evodev.learners.actor_critic import ActorCritic
 from evodev.learners.base import Learner
 from evodev.learners.critical_period import CriticalPeriod
 from evodev.learners.episodic import Episodic
@@ -17,6 +18,7 @@ LEARNERS: dict[str, type[Learner]] = {
     "episodic": Episodic,
     "hebbian_rule": HebbianRule,
     "neuromodulated": Neuromodulated,
+    "actor_critic": ActorCritic,
     "critical_period": CriticalPeriod,
     "structural": Structural,
     "innate": NoLearning,
@@ -25,6 +27,7 @@ LEARNERS: dict[str, type[Learner]] = {
 
 __all__ = [
     "LEARNERS",
+    "ActorCritic",
     "CriticalPeriod",
     "Episodic",
     "Gradient",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from evodev.genome import GenomeSpec
 from evodev.network import Network, activities, synapses
-from evodev.substrate import Substrate
+from evodev.substrate import Population, Substrate
 from evodev.types import Array, Float, Genes, Inputs, Key, Moment, Outputs, Scalar, Targets
 
 
@@ -121,8 +121,15 @@ def explored(outputs: Float[Array, " outputs"], noise: float, *, discrete: bool,
 
 
 def surprise(outputs: Float[Array, " outputs"], action: Float[Array, " outputs"], *, discrete: bool) -> Float[Array, " outputs"]:
-    """Action less what was to be expected of it: the gradient of its log-probability in the outputs (Williams 1992)."""
+    """Action less what was to be expected of it: the gradient of its log-probability in the outputs (Williams 1992), for
+    values times their variance.
+    """
     return action - (jax.nn.softmax(outputs) if discrete else outputs)
+
+
+def inner_populations(substrate: Substrate) -> tuple[Population, ...]:
+    """What a learner reads the network's own state off: all between inputs and outputs, or the inputs where nothing is."""
+    return substrate.populations[1:-1] or substrate.populations[:1]
 
 
 def refuse_blank_outputs(name: str, substrate: Substrate) -> None:

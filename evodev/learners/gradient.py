@@ -120,9 +120,12 @@ class Gradient(Learner):
         return cast(optax.GradientTransformation, transform)
 
     def init(self, genes: Genes, network: Network, substrate: Substrate, *, key: Key) -> GradientState:
-        memory = self._transform(genes).init({"weights": network.weights, "biases": network.biases})
         kept = empty(self.capacity, substrate, classes=self.loss == "cross_entropy") if self.replay else ()
-        return GradientState(network, memory, kept)
+        return GradientState(network, self.unmoved(genes, network), kept)
+
+    def unmoved(self, genes: Genes, network: Network) -> Any:
+        """The optimiser's memory before the first :meth:`move`."""
+        return self._transform(genes).init({"weights": network.weights, "biases": network.biases})
 
     def step(
         self, genes: Genes, state: GradientState, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key
@@ -153,9 +156,14 @@ class Gradient(Learner):
     def _update(
         self, genes: Genes, state: GradientState, inputs: Inputs, targets: Targets, substrate: Substrate
     ) -> GradientState:
-        network, params = state.network, {"weights": state.network.weights, "biases": state.network.biases}
-        gradient = self.gradient(network, inputs, targets, substrate)
-        updates, memory = cast(Any, self._transform(genes).update(cast(Any, gradient), state.memory, cast(Any, params)))
+        gradient = self.gradient(state.network, inputs, targets, substrate)
+        network, memory = self.move(genes, state.network, state.memory, gradient, substrate)
+        return state._replace(network=network, memory=memory)
+
+    def move(self, genes: Genes, network: Network, memory: Any, gradient: Params, substrate: Substrate) -> tuple[Network, Any]:
+        """The network moved against a gradient, and the optimiser's memory: rates, gains, masks and gates as evolved."""
+        params = {"weights": network.weights, "biases": network.biases}
+        updates, memory = cast(Any, self._transform(genes).update(cast(Any, gradient), memory, cast(Any, params)))
         # clipped so that no genome makes a rate infinite; a rate of e^5 has long diverged
         rates = {name: value for name, value in genes.items() if name.endswith("/log_rate")}
         rate = {name.removesuffix("/log_rate"): jnp.exp(jnp.clip(value, -20.0, 5.0)) for name, value in rates.items()}
@@ -171,7 +179,7 @@ class Gradient(Learner):
             name: b + sign * rate[name] * network.alive[name] * updates["biases"][name] if name in rate else b
             for name, b in network.biases.items()
         }
-        return state._replace(network=replace(network, weights=weights, biases=biases), memory=memory)
+        return replace(network, weights=weights, biases=biases), memory
 
     def predict(self, genes: Genes, state: GradientState, inputs: Inputs, substrate: Substrate) -> Outputs:
         return self._run(state.network, inputs, substrate)

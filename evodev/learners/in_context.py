@@ -78,9 +78,12 @@ class InContext(Learner):
         self, genes: Genes, state: InContextState, inputs: Inputs, substrate: Substrate
     ) -> dict[str, Float[Array, "batch n"]]:
         count = len(inputs)
-        told = jnp.broadcast_to(state.target, (count, len(state.target)))
+        sight = inputs.reshape(count, -1)
+        if sight.shape[1] < substrate.input.size:
+            # a life that acts has no targets to be shown
+            sight = jnp.concatenate([sight, jnp.broadcast_to(state.target, (count, len(state.target)))], axis=1)
         before = {name: jnp.broadcast_to(a, (count, a.shape[1])) for name, a in state.activity.items()}
-        return activities(substrate, state.network, jnp.concatenate([inputs.reshape(count, -1), told], axis=1), before)
+        return activities(substrate, state.network, sight, before)
 
     def predict(self, genes: Genes, state: InContextState, inputs: Inputs, substrate: Substrate) -> Outputs:
         return self.activity(genes, state, inputs, substrate)[substrate.output.name]
@@ -95,5 +98,5 @@ class InContext(Learner):
         discrete: bool,
         key: Key,
     ) -> tuple[Float[Array, " outputs"], InContextState]:
-        active = activities(substrate, state.network, observation[None], state.activity)
+        active = self.activity(genes, state, observation[None], substrate)
         return active[substrate.output.name][0], state._replace(activity=active)

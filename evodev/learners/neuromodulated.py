@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from evodev.genome import Gene, GenomeSpec, spec_of
-from evodev.learners.base import Learner, explored, missed, surprise
+from evodev.learners.base import Learner, explored, inner_populations, missed, surprise
 from evodev.network import Network, activities, forward, synapses
-from evodev.substrate import Population, Substrate
+from evodev.substrate import Substrate
 from evodev.types import Array, Float, Genes, Inputs, Key, Moment, Outputs, Scalar, Targets
 
 
@@ -82,7 +82,7 @@ class Neuromodulated(Learner):
             genes += [Gene(f"{p.name}/A", (), 0.0 if alone else 1.0 if taught else weak, 0.1)]
             genes += [Gene(f"{p.name}/B", (), 1.0 if alone else 0.0, 0.1)]
         if self.factor == "own":
-            genes += [Gene(f"modulator/{p.name}", (p.size,), scale=p.size**-0.5) for p in _hidden(substrate)]
+            genes += [Gene(f"modulator/{p.name}", (p.size,), scale=p.size**-0.5) for p in inner_populations(substrate)]
             genes.append(Gene("modulator/bias", (), 1.0, 0.5))
         return spec_of(genes)
 
@@ -142,7 +142,7 @@ class Neuromodulated(Learner):
 
     def _own(self, genes: Genes, active: dict[str, Array], substrate: Substrate) -> Float[Array, " batch"]:
         """The network's own modulator."""
-        read = sum(active[p.name] @ genes[f"modulator/{p.name}"] for p in _hidden(substrate))
+        read = sum(active[p.name] @ genes[f"modulator/{p.name}"] for p in inner_populations(substrate))
         return jnp.tanh(read + genes["modulator/bias"])
 
     def _changed(
@@ -176,11 +176,6 @@ class Neuromodulated(Learner):
     def operations(self, network: Network, substrate: Substrate) -> Scalar:
         # the network once, every trace and every synapse written
         return 3.0 * synapses(network)
-
-
-def _hidden(substrate: Substrate) -> tuple[Population, ...]:
-    """What the network reads its own modulator off: all between inputs and outputs, or the inputs where nothing is."""
-    return substrate.populations[1:-1] or substrate.populations[:1]
 
 
 def _lived(

@@ -13,7 +13,7 @@ from evodev.learners.gradient import Gradient
 from evodev.network import Network
 from evodev.ranking import top_exactly
 from evodev.substrate import Substrate
-from evodev.types import Array, Genes, Inputs, Key, Matrix, Outputs, Scalar, Shaped, Targets
+from evodev.types import Array, Float, Genes, Inputs, Key, Matrix, Moment, Outputs, Scalar, Shaped, Targets
 
 
 def reach(mask: Matrix) -> Array:
@@ -151,12 +151,35 @@ class Rewiring(Learner):
     ) -> RewiredState:
         key_learn, key_rewire = jax.random.split(key)
         inner = self.learner.step(branch(genes, "learner"), state.inner, inputs, targets, substrate, key=key_learn)
+        return self._older(genes, state, inner, inputs, targets, substrate, key=key_rewire)
+
+    def act(
+        self, genes: Genes, state: RewiredState, observation: Float[Array, " inputs"], substrate: Substrate, *,
+        discrete: bool, key: Key,
+    ) -> tuple[Float[Array, " outputs"], RewiredState]:  # fmt: skip
+        own = branch(genes, "learner")
+        outputs, inner = self.learner.act(own, state.inner, observation, substrate, discrete=discrete, key=key)
+        return outputs, state._replace(inner=inner)
+
+    def experience(
+        self, genes: Genes, state: RewiredState, moment: Moment, substrate: Substrate, *, discrete: bool, key: Key
+    ) -> RewiredState:
+        key_learn, key_rewire = jax.random.split(key)
+        own = branch(genes, "learner")
+        inner = self.learner.experience(own, state.inner, moment, substrate, discrete=discrete, key=key_learn)
+        seen, done = moment.observation[None], moment.action[None]
+        return self._older(genes, state, inner, seen, done, substrate, key=key_rewire)
+
+    def _older(
+        self, genes: Genes, state: RewiredState, inner: Any, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key
+    ) -> RewiredState:
+        """State after a step in which the inner learner has learned already."""
         network, age = inner.network, state.age + 1
         notes = self.watch(genes, state.notes, network, inputs, substrate, age=age)
 
         def rewire(masks: dict[str, Array], weights: dict[str, Array], notes: Any) -> Any:
             before = replace(network, masks=network.masks | masks, weights=network.weights | weights)
-            return self.rewire(genes, notes, before, inputs, targets, substrate, age=age, key=key_rewire)
+            return self.rewire(genes, notes, before, inputs, targets, substrate, age=age, key=key)
 
         grown = [p.name for p in substrate.grown]
         masks, weights = ({name: of[name] for name in grown} for of in (network.masks, network.weights))

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from evodev.comparison import CHAMPION
 from evodev.report.style import FAINT, WIDTH, Stroke, canvas, drawn, panel, plain, spread, strokes
-from evodev.report.table import Results, aulc, decimals, interval, ordered
+from evodev.report.table import Results, aulc, decimals, gain_name, interval, loss_name, ordered
 
 LABEL_HEIGHT = 0.135
 """Height of a line of label text, inches."""
@@ -18,13 +18,13 @@ LABEL_HEIGHT = 0.135
 
 @drawn
 def learning_curves(comparison: Results) -> Figure:
-    """Loss (and accuracy) against samples: a row a measure; baselines and references left, controls right.
+    """Loss (and accuracy, or return) against samples: a row a measure; baselines and references left, controls right.
 
     The evolved arms are in every panel. Bands are the comparison's intervals; the horizontal axis is logarithmic from
     birth on; curves that leave a panel are clipped, and their label says so.
     """
     groups = _groups(comparison)
-    measures = [m for m in ("loss", "accuracy") if any(m in a["curves"] for a in comparison["arms"].values())]
+    measures = [m for m in ("loss", gain_name(comparison)) if any(m in a["curves"] for a in comparison["arms"].values())]
     lines = max(2 * len(names) for _, names in groups)
     height = max(2.7, lines * LABEL_HEIGHT * 1.02)
     gap, top, bottom, left, text = 0.9, 0.35, 0.5, 0.62, 2.05
@@ -36,13 +36,17 @@ def learning_curves(comparison: Results) -> Figure:
         for column, (title, names) in enumerate(groups):
             ax = panel(figure, left + column * (wide + left + text), y, wide, height)
             _curves(ax, comparison, measure, [n for n in names if measure in comparison["arms"][n]["curves"]], limits)
-            ax.set_title(f"{measure} – {title}", x=0)
+            ax.set_title(f"{loss_name(comparison) if measure == 'loss' else measure} – {title}", x=0)
             ax.set_ylabel(_measure_name(comparison, measure))
             ax.set_xlabel(plain(f"{comparison['unit']} (log scale from birth)"))
     return figure
 
 
 def _measure_name(comparison: Results, measure: str) -> str:
+    if measure == "return":
+        return "return of an episode" if comparison["span"] else "share of what can be had"
+    if comparison["problem"] == "control":
+        return "regret"
     if measure != "loss":
         return measure
     return "squared error, log scale" if comparison["problem"] == "regression" else "cross-entropy, nats"
@@ -63,6 +67,10 @@ def _limits(comparison: Results, measure: str) -> tuple[float, float]:
     arms = {n: a for n, a in comparison["arms"].items() if measure in a["curves"]}
     low = min(min(a["curves"][measure]["lo"]) for a in arms.values())
     high = max(max(a["curves"][measure]["hi"]) for a in arms.values())
+    if measure == "return":
+        ends = comparison["span"] or (0.0, 1.0)
+        low, high = max(min(low, ends[0]), ends[0] - 0.5 * (ends[1] - ends[0])), max(high, ends[1])
+        return low - 0.04 * (high - low), high + 0.04 * (high - low)
     if measure == "accuracy":
         low = min(low, comparison["chance"] or low)
         return max(low - 0.04, -0.02), min(high + 0.04, 1.02)
@@ -92,7 +100,9 @@ def _curves(ax: Axes, comparison: Results, measure: str, names: Sequence[str], l
         ax.plot(x, curve["mean"], color=pen.color, linestyle=pen.dash, linewidth=pen.width, zorder=pen.order)
     _sample_ticks(ax, x, samples)
     ends = {n: float(comparison["arms"][n]["curves"][measure]["mean"][-1]) for n in names}
-    guess, label = (comparison["ignorant_loss"], "knows nothing") if measure == "loss" else (comparison["chance"], "chance")
+    label = "acts at random" if comparison["problem"] == "control" else "knows nothing" if measure == "loss" else "chance"
+    ignorant = {"loss": comparison["ignorant_loss"], "return": (comparison.get("span") or (0.0,))[0]}
+    guess = ignorant.get(measure, comparison["chance"])
     if guess is not None and limits[0] < guess < limits[1]:
         pens[label], ends[label] = Stroke(FAINT, (0, (1, 2)), 0.9, 0, 1.2), guess
         ax.axhline(guess, color=FAINT, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1.2)
@@ -180,7 +190,9 @@ def forest(comparison: Results) -> Figure:
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x")
-    ax.set_xlabel("AULC: mean loss over a life (lower is better)" + (", log scale" if ax.get_xscale() == "log" else ""))
+    ax.set_xlabel(
+        f"AULC: mean {loss_name(comparison)} over a life (lower is better)" + (", log scale" if ax.get_xscale() == "log" else "")
+    )
     return figure
 
 

@@ -19,7 +19,7 @@ from evodev.decoders.base import Tissue
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.report import figures
-from evodev.report.table import FRONT, Results, aulc, caption, count, front_rows, ordered, rows
+from evodev.report.table import FRONT, Results, aulc, caption, count, front_rows, loss_name, ordered, rows
 from evodev.report.template import STYLE, TEMPLATE
 from evodev.report.verdict import verdict
 from evodev.types import Array
@@ -179,8 +179,14 @@ def result_table(comparison: Results) -> dict[str, Any]:
             f". Accuracy and samples to a threshold are in {comparison['unit']}; a life that never reaches a threshold "
             "is censored: it counts as its whole length"
         )
+    if comparison["problem"] == "control":
+        text += (
+            ". Regret: 1 for acting at random, 0 for the best that any world allows. Episodes to a regret: a life that never "
+            "gets there is censored, and counts as its whole length"
+        )
+    loss = loss_name(comparison)
     text += (
-        ". Jumpstart: how far the loss at birth is below that of knowing nothing. Slope: fall of the loss a doubling "
+        f". Jumpstart: how far the {loss} at birth is below that of knowing nothing. Slope: fall of the {loss} a doubling "
         "of samples, the start subtracted."
     )
     notes = [(name, comparison["arms"][name]["note"]) for name in ordered(comparison)]
@@ -202,7 +208,7 @@ def result_figures(data: ReportData) -> list[Picture]:
     scores += f"Lines, and the champion's shade: {comparison['intervals']}."
     return [
         Picture("learning_curves.png", figures.learning_curves(comparison), "Learning within a life", curves),
-        Picture("aulc.png", figures.forest(comparison), "Mean loss over a life", scores),
+        Picture("aulc.png", figures.forest(comparison), f"Mean {loss_name(comparison)} over a life", scores),
     ]
 
 

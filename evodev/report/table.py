@@ -92,21 +92,32 @@ def console_front(metrics: Sequence[Mapping[str, Any]]) -> Table | None:
 
 def caption(comparison: Results) -> str:
     """How to read the numbers."""
-    text = f"mean [95% interval]; AULC is the mean loss over a life, lower is better; {comparison['intervals']}"
+    loss = loss_name(comparison)
+    text = f"mean [95% interval]; AULC is the mean {loss} over a life, lower is better; {comparison['intervals']}"
     objectives = next((arm["objectives"] for arm in comparison["arms"].values() if "pareto" in arm), None)
     if objectives:
         text += f"; Pareto: no other arm is as good in all of {', '.join(objectives)} and better in one (by the means)"
     return text
 
 
+def loss_name(comparison: Results) -> str:
+    """What the loss of a task is called."""
+    return "regret" if comparison["problem"] == "control" else "loss"
+
+
+def gain_name(comparison: Results) -> str:
+    """The curve that rises as the loss falls."""
+    return "return" if comparison["problem"] == "control" else "accuracy"
+
+
 def ordered(comparison: Results) -> list[str]:
     """Names of all arms: by role, within a role by AULC; those without a loss after those with, the accurate first."""
-    arms = comparison["arms"]
+    arms, gain = comparison["arms"], gain_name(comparison)
     known = {role: i for i, role in enumerate(ROLES)}
 
     def place(name: str) -> tuple[int, float, float]:
-        accuracy = arms[name]["curves"].get("accuracy", {"mean": [0.0]})["mean"][-1]
-        return known.get(arms[name]["role"], len(known)), aulc(arms[name]), -accuracy
+        best = arms[name]["curves"].get(gain, {"mean": [0.0]})["mean"][-1]
+        return known.get(arms[name]["role"], len(known)), aulc(arms[name]), -best
 
     return sorted(arms, key=place)
 
@@ -130,8 +141,8 @@ def columns(comparison: Results) -> list[Column]:
     if any("pareto" in arm for arm in arms):
         marks = {True: "yes", False: "no", None: NONE}
         out.append(Column("Pareto", lambda name, arm: marks[arm.get("pareto")], brief=True))
-    if comparison["problem"] == "classification":
-        out += _accuracies(comparison)
+    if comparison["problem"] != "regression":
+        out += _gains(comparison)
     out += [_score("jumpstart", "jumpstart", arms), _score("slope", "slope_aligned", arms)]
     if any("retention" in arm["scores"] for arm in arms):
         out.append(_score("retention", "retention", arms))
@@ -162,24 +173,31 @@ def probes_shown(samples: Sequence[int]) -> list[int]:
     return sorted({min(1, last), (last + 1) // 2, last})
 
 
-def _accuracies(comparison: Results) -> list[Column]:
-    samples = comparison["samples"]
+def _gains(comparison: Results) -> list[Column]:
+    samples, gain, digits = comparison["samples"], gain_name(comparison), gain_digits(comparison)
     return [
-        Column(f"accuracy at {samples[i]}", lambda name, arm, i=i: _accuracy(arm, i), brief=i == len(samples) - 1)
+        Column(f"{gain} at {samples[i]}", lambda name, arm, i=i: _gain(arm, gain, i, digits), brief=i == len(samples) - 1)
         for i in probes_shown(samples)
     ]
 
 
-def _accuracy(arm: Entry, probe: int) -> str:
-    curve = arm["curves"].get("accuracy")
-    return interval({k: curve[m][probe] for k, m in (("value", "mean"), ("lo", "lo"), ("hi", "hi"))}, 2) if curve else NONE
+def gain_digits(comparison: Results) -> int:
+    """Decimals of an accuracy or a return: two, or one where returns are larger than a few."""
+    return 1 if comparison.get("span") and max(map(abs, comparison["span"])) > 10 else 2
+
+
+def _gain(arm: Entry, gain: str, probe: int, digits: int) -> str:
+    curve = arm["curves"].get(gain)
+    return interval({k: curve[m][probe] for k, m in (("value", "mean"), ("lo", "lo"), ("hi", "hi"))}, digits) if curve else NONE
 
 
 def _thresholds(comparison: Results) -> list[Column]:
     """Samples to a score, for each score that some life of some arm reached."""
     found = [arm["scores"].get("samples_to", {}) for arm in comparison["arms"].values()]
     names = {n: None for scores in found for n, score in scores.items() if score["censored"] < 1}
-    return [Column(f"{comparison['unit']} to {n}", lambda name, arm, n=n: _samples_to(arm, n)) for n in names]
+    acts = comparison["problem"] == "control"
+    goal = {n: f"regret {1 - float(n):.2g}" if acts else n for n in names}
+    return [Column(f"{comparison['unit']} to {goal[n]}", lambda name, arm, n=n: _samples_to(arm, n)) for n in names]
 
 
 def _samples_to(arm: Entry, threshold: str) -> str:

@@ -1,7 +1,7 @@
 """What the numbers say, in plain sentences: who wins, by how much, and how far that can be trusted."""
 
 from evodev.comparison import CHAMPION
-from evodev.report.table import Entry, Results, aulc, decimals, interval, ordered
+from evodev.report.table import Entry, Results, aulc, decimals, gain_digits, gain_name, interval, ordered
 
 
 def verdict(comparison: Results) -> list[str]:
@@ -10,7 +10,7 @@ def verdict(comparison: Results) -> list[str]:
     if champion is None or "aulc" not in champion["scores"]:
         return ["This comparison has no evolved champion to judge."]
     said = [_against_baselines(comparison, champion), _against_controls(comparison, champion)]
-    said += [_accuracy(comparison, champion), _failures(champion), _trust(comparison)]
+    said += [_gain(comparison, champion), _failures(champion), _trust(comparison)]
     return [sentence for sentence in said if sentence]
 
 
@@ -66,21 +66,23 @@ def _against_controls(comparison: Results, champion: Entry) -> str:
     return f"Every control is worse, the best of them being {name} ({numbers})."
 
 
-def _accuracy(comparison: Results, champion: Entry) -> str:
-    curves = {n: a["curves"]["accuracy"] for n, a in comparison["arms"].items() if "accuracy" in a["curves"]}
+def _gain(comparison: Results, champion: Entry) -> str:
+    gain, digits = gain_name(comparison), gain_digits(comparison)
+    curves = {n: a["curves"][gain] for n, a in comparison["arms"].items() if gain in a["curves"]}
     if CHAMPION not in curves:
         return ""
     last = {n: {"value": c["mean"][-1], "lo": c["lo"][-1], "hi": c["hi"][-1]} for n, c in curves.items()}
     when = f"At the end of a life ({comparison['samples'][-1]} {comparison['unit']})"
-    text = f"{when} its accuracy is {interval(last[CHAMPION], 2)}"
+    text = f"{when} its {gain} is {interval(last[CHAMPION], digits)}"
     text += f"; chance is {comparison['chance']:.2f}" if comparison["chance"] is not None else ""
+    text += "; acting at random has {:g}, the best is {:g}".format(*comparison["span"]) if comparison.get("span") else ""
     others = [n for n in last if comparison["arms"][n]["role"] != "evolved"]
     if not others:
         return text + "."
     other = max(others, key=lambda n: last[n]["value"])
     if last[other]["value"] > last[CHAMPION]["value"]:
-        return f"{text}. It is not the most accurate then: {other} has {interval(last[other], 2)}."
-    return f"{text}. The most accurate of the others is {other} with {interval(last[other], 2)}."
+        return f"{text}. That is not the highest: {other} has {interval(last[other], digits)}."
+    return f"{text}. The highest of the others is that of {other}, {interval(last[other], digits)}."
 
 
 def _failures(champion: Entry) -> str:

@@ -29,13 +29,14 @@ class Acting(Task):
     """A distribution over worlds to act in; a learning step is an episode, a sample a step of the environment.
 
     The loss is regret, (perfect - return) / (perfect - ignorant), the score 1 - regret: 0 is what acting at random brings, 1
-    the best that could be.
+    what nothing could surpass.
 
     Attributes:
         episodes: in a life.
         horizon: steps of an episode that nothing ends before.
         recall: whether the last action and the last reward are seen too, after the observation.
-        normalise: whether observations are standardised by the mean and spread seen in the life so far; rewards always are.
+        normalise: whether each observation is divided by its root mean square in the life so far; its mean stays, as what is
+            zero often is what is to be held. Rewards are always standardised, mean and spread.
     """
 
     episodes: int = 3
@@ -55,9 +56,14 @@ class Acting(Task):
     def observations(self) -> int:
         """Numbers seen of the world."""
 
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """What :meth:`returns` gives, if it is the same in all worlds."""
+        return None
+
     @abstractmethod
     def returns(self, world: World) -> tuple[float | Scalar, float | Scalar]:
-        """Mean return of an episode of acting at random, and the best that could be."""
+        """Mean return of an episode of acting at random, and what no episode of any policy surpasses."""
 
     @property
     def inputs(self) -> int:

@@ -31,6 +31,9 @@ def _made(name: str) -> tuple[Any, Any]:
 class Classic(Acting):
     """An environment of gymnax of which each life draws its own kind.
 
+    The mean return of acting at random was measured, and so was what hand-written policies reach; the best return is a bound
+    for the kindest worlds of all families as they are by default, and less can be reached in others.
+
     Each of ``varied`` is multiplied by a factor of its own. In the train family all of them lie between 1 / ``train`` and
     ``train``; in validation and test all lie beyond that, up or down, where the family before ends and up to ``validation``
     and ``test``.
@@ -81,6 +84,13 @@ class Classic(Acting):
             f"{self.validation:g}, test beyond up to {self.test:g}"
         )
 
+    @property
+    @abstractmethod
+    def span(self) -> tuple[float, float]: ...
+
+    def returns(self, world: World) -> tuple[float, float]:
+        return self.span
+
     @abstractmethod
     def parameters(self, factors: dict[str, Array]) -> dict[str, Any]:
         """The environment's parameters that change where ``varied`` are multiplied by factors."""
@@ -102,8 +112,10 @@ class Classic(Acting):
             sensors = sensors[jax.random.permutation(key_order, self.observations)] * sign[:, None]
         muscles = jnp.arange(self.outputs) if self.discrete else jnp.full(self.outputs, self.strength)
         if "actions" in self.redraw:
-            sign = jax.random.rademacher(key_muscles, (self.outputs,), jnp.float32)
-            muscles = jax.random.permutation(key_muscles, muscles) if self.discrete else muscles * sign
+            if self.discrete:
+                muscles = jax.random.permutation(key_muscles, muscles)
+            else:
+                muscles = muscles * jax.random.rademacher(key_muscles, (self.outputs,), jnp.float32)
         return World(physics, sensors, muscles, key_life)
 
     def begin(self, world: World, *, key: Key) -> tuple[Any, Float[Array, " observations"]]:
@@ -133,8 +145,9 @@ class CartPole(Classic):
     def outputs(self) -> int:
         return 2
 
-    def returns(self, world: World) -> tuple[float, float]:
-        return 21.0, float(self.horizon)
+    @property
+    def span(self) -> tuple[float, float]:
+        return 22.0, float(self.horizon)
 
     def parameters(self, factors: dict[str, Array]) -> dict[str, Any]:
         return factors | {
@@ -148,8 +161,12 @@ class CartPole(Classic):
 
 @dataclass(frozen=True)
 class Acrobot(Classic):
-    """Swing two links up to a height (Sutton 1996); -1 a step until they are there."""
+    """Swing two links up to a height (Sutton 1996); -1 a step until they are there.
 
+    Pushing against the first link's speed takes 44 to 360 steps, 97 on average, in worlds of the test family.
+    """
+
+    horizon: int = 300
     name: ClassVar[str] = "Acrobot-v1"
     varied: ClassVar[tuple[str, ...]] = ("link_length_1", "link_mass_1", "link_mass_2", "link_moi")
     scales: ClassVar[tuple[float, ...]] = (1.0, 1.0, 1.0, 1.0, 3.0, 6.0)
@@ -158,8 +175,9 @@ class Acrobot(Classic):
     def outputs(self) -> int:
         return 3
 
-    def returns(self, world: World) -> tuple[float, float]:
-        return -float(self.horizon), -70.0
+    @property
+    def span(self) -> tuple[float, float]:
+        return -float(self.horizon), -40.0
 
     def parameters(self, factors: dict[str, Array]) -> dict[str, Any]:
         return factors | {"link_com_pos_1": factors["link_length_1"] / 2}
@@ -181,8 +199,9 @@ class Pendulum(Classic):
     def outputs(self) -> int:
         return 1
 
-    def returns(self, world: World) -> tuple[float, float]:
-        return -6.1 * self.horizon, 0.0
+    @property
+    def span(self) -> tuple[float, float]:
+        return -6.3 * self.horizon, 0.0
 
     def parameters(self, factors: dict[str, Array]) -> dict[str, Any]:
         return factors
@@ -190,8 +209,12 @@ class Pendulum(Classic):
 
 @dataclass(frozen=True)
 class MountainCar(Classic):
-    """Rock an engine that is too weak out of a valley (Moore 1990); -1 a step until it is out."""
+    """Rock an engine that is too weak out of a valley (Moore 1990); -1 a step until it is out.
 
+    Pushing along the speed takes 51 to 261 steps, 126 on average, in worlds of the test family.
+    """
+
+    horizon: int = 300
     name: ClassVar[str] = "MountainCar-v0"
     varied: ClassVar[tuple[str, ...]] = ("force", "gravity")
     scales: ClassVar[tuple[float, ...]] = (0.5, 0.03)
@@ -200,8 +223,9 @@ class MountainCar(Classic):
     def outputs(self) -> int:
         return 3
 
-    def returns(self, world: World) -> tuple[float, float]:
-        return -float(self.horizon), -90.0
+    @property
+    def span(self) -> tuple[float, float]:
+        return -float(self.horizon), -40.0
 
     def parameters(self, factors: dict[str, Array]) -> dict[str, Any]:
         return factors

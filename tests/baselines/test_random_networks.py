@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evodev.baselines.random_networks import RandomNetwork, rate_grid
-from evodev.learners import Gradient
+from evodev.learners import ActorCritic, Gradient
 from evodev.organism import Organism
 from evodev.substrate import mlp
 
@@ -45,3 +45,11 @@ def test_the_grid_has_every_rate_at_every_scale() -> None:
     assert len({(round(float(r), 5), round(float(s), 5)) for r, s in zip(rates, scales, strict=True)}) == 30
     assert (rates.min(), rates.max()) == pytest.approx((0.003, 3.0), rel=1e-4)
     np.testing.assert_allclose(np.unique(scales.round(4)), [0.5, 1.0, 2.0])
+
+
+def test_the_grid_leaves_alone_what_is_neither_rate_nor_scale() -> None:
+    spec = Organism(mlp((2, 2)), RandomNetwork(), ActorCritic()).genome_spec
+    values = jax.vmap(spec.unpack)(rate_grid(Organism(mlp((2, 2)), RandomNetwork(), ActorCritic()))[0])
+    usual = spec.unpack(jnp.zeros(spec.size))
+    for name, value in values.items():
+        assert bool((value == usual[name]).all()) == name.endswith(("discount", "decay"))

@@ -1,4 +1,4 @@
-"""What every learner promises, over the registry; a new one is covered by being registered."""
+"""What every learner promises that learns from targets, over the registry; a new one is covered by being registered."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ BLIND = 2
 """The input neuron that has no synapse."""
 
 
-EVERY: dict[str, Learner] = {name: cls() for name, cls in LEARNERS.items()} | {
+EVERY: dict[str, Learner] = {name: cls() for name, cls in LEARNERS.items() if "reward" not in cls().needs} | {
     "gradient with every option": Gradient(plastic="projection", momentum=0.5, replay=1, accumulate=2),
     "neuromodulated by itself": Neuromodulated("own"),
     "structural by gradient": Structural(Gradient("momentum"), "gradient", period=3, end=20),

@@ -1,4 +1,7 @@
-"""What every task promises, over the registry; a new one is covered by being registered."""
+"""What every task of samples promises, over the registry; a new one is covered by being registered.
+
+Those that act are in ``test_acting``.
+"""
 
 from functools import partial
 
@@ -8,7 +11,7 @@ import numpy as np
 import pytest
 
 from evodev.evaluation import sample_lives
-from evodev.tasks import SPLITS, TASKS, Life, Task
+from evodev.tasks import SPLITS, TASKS, Acting, Life, Task
 from evodev.tasks.base import check_split
 
 LIVES = 200
@@ -27,7 +30,7 @@ class Sampled:
         return jax.tree.map(lambda x: x[index], self.lives[split])
 
 
-@pytest.fixture(scope="module", params=TASKS)
+@pytest.fixture(scope="module", params=[name for name, cls in TASKS.items() if not issubclass(cls, Acting)])
 def sampled(request: pytest.FixtureRequest) -> Sampled:
     return Sampled(TASKS[request.param]())
 
