@@ -74,8 +74,9 @@ class Neuromodulated(Learner):
             genes += [Gene(f"{p.name}/log_rate", (), per_synapse, 0.5), Gene(f"{p.name}/decay", (), -2.0)]
             # what a factor that is the same for all neurons makes grow, nothing holds back but the limit
             weak = 0.1 if self.factor == "error" else 0.01
-            genes += [Gene(f"{p.name}/A", (), 0.0 if alone else 1.0 if taught else weak, 0.1)]
-            genes += [Gene(f"{p.name}/B", (), 1.0 if alone else 0.0, 0.1)]
+            scale = 0.3 if taught else 0.1
+            genes += [Gene(f"{p.name}/A", (), 0.0 if alone else 1.0 if taught else weak, scale)]
+            genes += [Gene(f"{p.name}/B", (), 1.0 if alone else 0.0, scale)]
         if self.factor == "own":
             genes += [Gene(f"modulator/{p.name}", (p.size,), scale=p.size**-0.5) for p in _hidden(substrate)]
             genes.append(Gene("modulator/bias", (), 1.0, 0.5))
