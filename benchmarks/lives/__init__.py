@@ -1,0 +1,1 @@
+"""What learning in life achieves, and what it costs."""

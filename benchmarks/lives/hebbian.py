@@ -5,10 +5,11 @@ default search's decoder grows the wiring; a local rule changes every synapse in
 together, from a random wiring and a rule whose coefficients are all zero, so that no delta rule is given. Controls take the
 champion apart: learning off, coefficients drawn at random, the rule on random wiring, only the outputs plastic.
 
-Expected, written before any run: learning off stays at chance (0.2), as labels are redrawn. Every evolved rule ends far above that
-and above random rules (target: 0.2 of accuracy after 20 samples a class, the interval's lower end); the rule that knows an
-error ends above the purely Hebbian one, because class sums stop improving; what changes inside the network in life helps little.
-The wiring does most of it: the rule on random wiring is far below. The episodic read-out of the default search (0.91) is not reached.
+Expected, written before any run: learning off stays at chance (0.2), as labels are redrawn. Every evolved rule ends far
+above that and above random rules (target: 0.2 of accuracy after 20 samples a class, the interval's lower end); the rule that
+knows an error ends above the purely Hebbian one, because class sums stop improving; what changes inside the network in life
+helps little. The wiring does most of it: the rule on random wiring is far below. The episodic read-out of the default search
+(0.91) is not reached.
 
     python -m benchmarks.lives.hebbian [--seeds N] [--generations N]
 

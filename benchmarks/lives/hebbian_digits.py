@@ -154,9 +154,10 @@ def one_search(rule: str, seed: int, generations: int) -> dict[str, Any]:
     key_start, key_controls, key_live = jax.random.split(jax.random.fold_in(root, 0x4EB), 3)
     schedule = Schedule(generations, lives=4, validation_lives=32, block=10, probes=3)
     search = Search(organism, TASK, STRATEGY, schedule, seed=seed, devices=1)
-    state, records = search.start(controls.start(key_start)), []
-    for state, record in search.run(state):
-        records += record
+    state, validation = search.start(controls.start(key_start)), []
+    while int(state.generation) < generations:
+        state, records = search.advance(state)
+        validation.append(records[-1]["validation_champion"])
     searched = time.perf_counter() - began
     # the same test lives for all seeds and rules
     lives = sample_lives(TASK, "test", TEST_LIVES, key=jax.random.key(0x7E57))
@@ -168,7 +169,8 @@ def one_search(rule: str, seed: int, generations: int) -> dict[str, Any]:
     )  # fmt: skip
     results, first = {}, 0
     for name, group in arms.items():
-        results[name] = measures(jax.tree.map(lambda x, a=first, n=len(group): np.asarray(x)[a : a + n], log))
+        chosen = slice(first, first + len(group))
+        results[name] = measures(jax.tree.map(lambda x, chosen=chosen: np.asarray(x)[chosen], log))
         first += len(group)
     genes = {n: v for n, v in controls.spec.unpack(state.champion).items() if n.startswith("learner/")}
     return {
@@ -176,7 +178,7 @@ def one_search(rule: str, seed: int, generations: int) -> dict[str, Any]:
         "rule": {n.removeprefix("learner/"): float(v) for n, v in genes.items()},
         "genome": controls.spec.size,
         "synapses": float(np.asarray(log.synapses)[0].mean()),
-        "validation": [r["validation_champion"] for r in records if "validation_champion" in r],
+        "validation": validation,
         "lives": search.lives_at(generations),
         "seconds": {"search": searched, "all": time.perf_counter() - began},
     }
