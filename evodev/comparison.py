@@ -17,7 +17,7 @@ from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_
 from evodev.fitness import aulc, jumpstart, operations_to, slope_aligned, steps_to
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
-from evodev.tasks import SPLITS, Life, Split
+from evodev.tasks import SPLITS, Life, Split, World
 from evodev.types import Genome, Key
 
 SCHEMA_VERSION = 1
@@ -91,9 +91,9 @@ def champion_arms(organism: Organism, champion: Genome, centroid: Genome) -> lis
     ]
 
 
-def live_arm(arm: Arm, setting: Setting, lives: Life, *, key: Key) -> LifetimeLog:
+def live_arm(arm: Arm, setting: Setting, lives: Life | World, *, key: Key) -> LifetimeLog:
     """Logs of one arm, a life each along the first axis."""
-    count = len(lives.inputs)
+    count = jax.tree.leaves(lives)[0].shape[0]
     # what fits the cache depends on the learner and the substrate, not on how the network came about
     like = Organism(arm.substrate, RandomNetwork(), arm.learner)
     log = live_subjects(

@@ -15,7 +15,7 @@ from evodev.lifetime import LifetimeLog, live
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.substrate import Substrate
-from evodev.tasks import Life, Split, Task
+from evodev.tasks import Acting, Life, Split, Task, World
 from evodev.types import Genes, Genomes, Key
 
 
@@ -39,8 +39,8 @@ CACHES = 16
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def sample_lives(task: Task, split: Split, count: int, *, key: Key) -> Life:
-    """``count`` lives of a family, stacked along a first axis."""
+def sample_lives(task: Task, split: Split, count: int, *, key: Key) -> Any:
+    """``count`` lives of a family (:class:`Life`, or :class:`World` where it acts), stacked along a first axis."""
     return jax.vmap(lambda k: task.sample(split, key=k))(jax.random.split(key, count))
 
 
@@ -61,7 +61,7 @@ def evaluate(
     learner: Learner,
     substrate: Substrate,
     task: Task,
-    lives: Life,
+    lives: Life | World,
     schedule: tuple[int, ...],
     *,
     key: Key,
@@ -90,10 +90,10 @@ def evaluate(
         ledger: also measure what answering costs (``LifetimeLog.energy``).
     """
     count = jax.tree.leaves(subjects)[0].shape[0]
-    life_count = lives.inputs.shape[0]
+    life_count = jax.tree.leaves(lives)[0].shape[0]
     key_grow, key_live = jax.random.split(key)
 
-    def one_life(subject: Any, grown: Any, index: Any, numbered_life: tuple[Life, Any]) -> LifetimeLog:
+    def one_life(subject: Any, grown: Any, index: Any, numbered_life: tuple[Any, Any]) -> LifetimeLog:
         life, life_index = numbered_life
         if stochastic:
             grown = develop(subject, key=jax.random.fold_in(jax.random.fold_in(key_grow, index), life_index))
@@ -101,7 +101,7 @@ def evaluate(
         own_key = jax.random.fold_in(jax.random.fold_in(key_live, index), life_index)
         return live(learner, genes, network, substrate, task, life, schedule, key=own_key, ledger=ledger)
 
-    def all_lives(numbered_subjects: tuple[Any, Any], numbered_lives: tuple[Life, Any]) -> LifetimeLog:
+    def all_lives(numbered_subjects: tuple[Any, Any], numbered_lives: tuple[Any, Any]) -> LifetimeLog:
         def one_subject(numbered: tuple[Any, Any]) -> LifetimeLog:
             index, subject = numbered
             grown = None if stochastic else develop(subject, key=jax.random.fold_in(key_grow, index))
@@ -142,7 +142,7 @@ def evaluate_organism(
     organism: Organism,
     genomes: Genomes,
     task: Task,
-    lives: Life,
+    lives: Life | World,
     schedule: tuple[int, ...],
     *,
     key: Key,
@@ -171,9 +171,13 @@ def working_set(organism: Organism, task: Task) -> int:
     """Bytes that one life keeps in hand: what it learns, before and after a step, its examples, and a batch's activity."""
     learner, spec = organism.learner, organism.genome_spec
 
-    def parts(genome: Any, life: Life, key: Key) -> Any:
+    # one observation at a time where it acts, and nothing perceived ahead
+    life = jax.eval_shape(lambda: task.sample("train", key=jax.random.key(0)))
+    probed = 0 if isinstance(task, Acting) else life.probe_inputs.shape[0]
+
+    def parts(genome: Any, key: Key) -> Any:
         network, genes = organism.develop(genome, key=key)
-        everything = jnp.zeros((task.steps * task.batch + len(life.probe_inputs), task.inputs))
+        everything = jnp.zeros((task.steps * task.batch + probed if probed else 1, task.inputs))
         state = learner.init(genes, network, organism.substrate, key=key)
         return state, learner.perceive(network, everything, organism.substrate), (network.masks, network.gains, network.alive)
 
@@ -181,13 +185,12 @@ def working_set(organism: Organism, task: Task) -> int:
         return sum(4 * int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
 
     key = jax.eval_shape(lambda: jax.random.key(0))
-    life = jax.eval_shape(lambda: task.sample("train", key=jax.random.key(0)))
     genome = jax.ShapeDtypeStruct((spec.size,), jnp.float32)
-    state, seen, fixed = jax.eval_shape(parts, genome, life, key)
+    state, seen, fixed = jax.eval_shape(parts, genome, key)
     # the masks of a genome's network serve all its lives; a learner of the read-out carries no network at all
     own = size(state) - (0 if learner.frozen or organism.decoder.stochastic else size(fixed))
     # and it sends every example of a life through the network at once
-    batch = seen.shape[0] if learner.frozen else max(task.batch, len(life.probe_inputs))
+    batch = seen.shape[0] if learner.frozen else max(task.batch, probed) if probed else 1
     return 2 * own + size(seen) + 4 * batch * sum(p.size for p in organism.substrate.populations)
 
 

@@ -57,7 +57,7 @@ class Experiment:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        sensed = self.learner.senses(self.task.inputs, self.task.outputs)
+        sensed = self.learner.senses(self.task.inputs, self.task.outputs, self.task.offers)
         ends = {"input": (self.substrate.input, sensed), "output": (self.substrate.output, self.task.outputs)}
         for end, (population, needed) in ends.items():
             if population.size != needed:
@@ -67,11 +67,11 @@ class Experiment:
                     f"substrate: the {end} population {population.name!r} has {population.size} neurons, "
                     f"the task has {own} {end}s{extra}; change its grid or the task"
                 )
-        lacking = [need for need in self.learner.needs if need not in getattr(self.task, "offers", ())]
+        lacking = [need for need in self.learner.needs if need not in self.task.offers]
         if lacking:
             raise ValueError(
                 f"learner: {type(self.learner).__name__} needs {', '.join(lacking)}, which {type(self.task).__name__} does not "
-                "offer; choose a task that does, or a learner that learns from targets"
+                f"offer; choose a task that does, or a learner that learns from {', '.join(self.task.offers)}"
             )
         if self.learner.rhythm > self.task.steps:
             raise ValueError(
@@ -80,7 +80,7 @@ class Experiment:
             )
         loss = getattr(self.learner, "loss", None)
         wanted = "cross_entropy" if self.task.problem == "classification" else "squared_error"
-        if loss is not None and loss != wanted:
+        if loss is not None and "targets" in self.learner.needs and loss != wanted:
             raise ValueError(f"learner: loss is {loss}, but the task is a {self.task.problem}; use {wanted}")
         asked, told = self.learner.asks, self.decoder.wiring.channels
         if not set(asked) <= set(told):
@@ -105,7 +105,7 @@ class Experiment:
 def fitted(substrate: Substrate, task: Task, learner: Learner | None = None) -> Substrate:
     """The substrate with its first and last population of the size that the task and the learner need."""
     first, *middle, last = substrate.populations
-    sensed = task.inputs if learner is None else learner.senses(task.inputs, task.outputs)
+    sensed = task.inputs if learner is None else learner.senses(task.inputs, task.outputs, task.offers)
     if first.size != sensed:
         first = dataclasses.replace(first, grid=task.grid if sensed == task.inputs else (sensed,), types=1)
     if last.size != task.outputs:

@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from evodev.episodes import episodes
 from evodev.learners import Learner
 from evodev.network import Network, active_share, activities, synapses, traffic
 from evodev.substrate import Substrate
-from evodev.tasks import Life, Task
+from evodev.tasks import Acting, Life, Task, World
 from evodev.types import Array, Curve, Flag, Genes, Key, Scalar
 
 
@@ -64,7 +65,7 @@ def live(
     network: Network,
     substrate: Substrate,
     task: Task,
-    life: Life,
+    life: Life | World,
     schedule: tuple[int, ...],
     *,
     key: Key,
@@ -77,11 +78,16 @@ def live(
         network: the network at birth.
         substrate: what it grew in.
         task: gives loss and score.
-        life: the stream and the probe set.
+        life: the stream and the probe set, or the world to act in.
         schedule: :func:`probe_steps` of the task's steps.
         key: for learners that draw at random.
         ledger: also measure, at each probe, what answering costs.
     """
+    if isinstance(task, Acting) and isinstance(life, World):
+        curves = episodes(learner, genes, network, substrate, task, life, schedule, key=key, ledger=ledger)
+        curves = jnp.concatenate([curves[:, :1], 1.0 - curves[:, :1], curves[:, 1:]], axis=1)
+        return _written(learner, network, substrate, curves, task.batch)
+    assert isinstance(life, Life)
     steps, batch = life.inputs.shape[:2]
     everything = jnp.concatenate([life.inputs.reshape(steps * batch, -1), life.probe_inputs.reshape(len(life.probe_inputs), -1)])
     seen = learner.perceive(network, everything, substrate)
@@ -120,6 +126,11 @@ def live(
     moments = (stream, life.targets, jax.random.split(key_steps, steps), jnp.asarray(is_probed))
     _, measured = jax.lax.scan(step, state, moments)
     curves = jnp.concatenate([birth[None], measured[np.flatnonzero(is_probed)]])
+    return _written(learner, network, substrate, curves, batch)
+
+
+def _written(learner: Learner, network: Network, substrate: Substrate, curves: Array, batch: int) -> LifetimeLog:
+    """The log of a life: ``curves`` (probes, measures) are loss, score and, if asked for, what answering costs."""
     operations, held = learner.operations(network, substrate), learner.memory(substrate)
     energy = None
     if curves.shape[1] > 2:

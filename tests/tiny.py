@@ -162,7 +162,7 @@ def home(learner: Learner) -> Substrate:
             learner.genome_spec(substrate)
         except ValueError:
             continue
-        if substrate.input.size == learner.senses(6, 2):
+        if substrate.input.size == learner.senses(6, 2, ("targets",)):
             return substrate
     raise AssertionError(f"{type(learner).__name__} can live nowhere")
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from evodev.genome import GenomeSpec
 from evodev.network import Network, activities, synapses
 from evodev.substrate import Substrate
-from evodev.types import Array, Genes, Inputs, Key, Outputs, Scalar, Targets
+from evodev.types import Array, Float, Genes, Inputs, Key, Moment, Outputs, Scalar, Targets
 
 
 class Learner(ABC):
@@ -34,16 +34,16 @@ class Learner(ABC):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What the task has to give beyond inputs and targets (``reward``)."""
-        return ()
+        """What the task has to give for it to learn from: ``targets``, or ``reward``."""
+        return ("targets",)
 
     @property
     def rhythm(self) -> int:
         """Steps between the rarest of its changes: a shorter life would never see one."""
         return 1
 
-    def senses(self, inputs: int, outputs: int) -> int:
-        """Input neurons that the substrate must have for a task with so many inputs and outputs."""
+    def senses(self, inputs: int, outputs: int, offers: tuple[str, ...]) -> int:
+        """Input neurons that the substrate must have for a task with so many inputs and outputs, and what it offers."""
         return inputs
 
     @abstractmethod
@@ -65,6 +65,19 @@ class Learner(ABC):
     @abstractmethod
     def predict(self, genes: Genes, state: Any, inputs: Inputs, substrate: Substrate) -> Outputs:
         """Outputs for a batch: log-odds of classes, or values."""
+
+    def act(
+        self, genes: Genes, state: Any, observation: Float[Array, " inputs"], substrate: Substrate, *, discrete: bool, key: Key
+    ) -> tuple[Float[Array, " outputs"], Any]:
+        """What to do, and the state after deciding it: one number an action, of which the largest is taken, or the values.
+
+        Unless overridden what the network answers, the same whenever it sees the same.
+        """
+        return self.predict(genes, state, observation[None], substrate)[0], state
+
+    def experience(self, genes: Genes, state: Any, moment: Moment, substrate: Substrate, *, discrete: bool, key: Key) -> Any:
+        """State after what came of an action; unchanged unless overridden."""
+        return state
 
     def activity(self, genes: Genes, state: Any, inputs: Inputs, substrate: Substrate) -> dict[str, Array] | None:
         """Activity of every population while a batch of inputs (as the task gives them) is answered, where its state tells.
@@ -98,6 +111,18 @@ def missed(answers: Outputs, targets: Targets) -> Outputs:
     """Target less answer: class probabilities, or values."""
     classes = jnp.issubdtype(targets.dtype, jnp.integer)
     return wanted(targets, answers.shape[1]) - (jax.nn.softmax(answers) if classes else answers)
+
+
+def explored(outputs: Float[Array, " outputs"], noise: float, *, discrete: bool, key: Key) -> Float[Array, " outputs"]:
+    """Outputs with the noise of a policy: the largest is then a draw from their softmax; values have a spread."""
+    if discrete:
+        return outputs + jax.random.gumbel(key, outputs.shape)
+    return outputs + noise * jax.random.normal(key, outputs.shape)
+
+
+def surprise(outputs: Float[Array, " outputs"], action: Float[Array, " outputs"], *, discrete: bool) -> Float[Array, " outputs"]:
+    """Action less what was to be expected of it: the gradient of its log-probability in the outputs (Williams 1992)."""
+    return action - (jax.nn.softmax(outputs) if discrete else outputs)
 
 
 def refuse_blank_outputs(name: str, substrate: Substrate) -> None:

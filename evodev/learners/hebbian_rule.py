@@ -6,10 +6,10 @@ from typing import Literal, NamedTuple
 import jax.numpy as jnp
 
 from evodev.genome import Gene, GenomeSpec, spec_of
-from evodev.learners.base import Learner, missed, wanted
+from evodev.learners.base import Learner, missed, surprise, wanted
 from evodev.network import Network, activities, forward, synapses
 from evodev.substrate import Projection, Substrate
-from evodev.types import Array, Float, Genes, Inputs, Key, Matrix, Outputs, Scalar, Targets
+from evodev.types import Array, Float, Genes, Inputs, Key, Matrix, Moment, Outputs, Scalar, Targets
 
 
 class HebbianRuleState(NamedTuple):
@@ -30,7 +30,8 @@ class HebbianRule(Learner):
     The label enters as the activity of the outputs while the network learns, the only place where it does: with teaching
     ``target`` they are clamped to it (1 for the class, 0 for the others; or the values), with ``error`` to target less
     answer (class probabilities, or values), so that A alone is the delta rule. No error is sent back: all other neurons are
-    as active as the inputs make them. In a genome of zeros synapses onto the outputs learn by A = 1, others do not.
+    as active as the inputs make them. In a life that acts, what was done takes the place of the label: no reward enters but
+    as something to be seen. In a genome of zeros synapses onto the outputs learn by A = 1, others do not.
 
     Departs from the paper, which evolves coefficients for each synapse, random weights at birth and a rule without labels:
     coefficients are genes of a projection, to which each synapse can add its own, expressed by its two cells; weights at
@@ -63,6 +64,10 @@ class HebbianRule(Learner):
             raise ValueError(f"learner: limit must be positive, given {self.limit}")
 
     @property
+    def needs(self) -> tuple[str, ...]:
+        return ()
+
+    @property
     def asks(self) -> tuple[str, ...]:
         return ("A", "B", "C", "D") if self.source == "channels" else ()
 
@@ -83,9 +88,22 @@ class HebbianRule(Learner):
     def step(
         self, genes: Genes, state: HebbianRuleState, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key
     ) -> HebbianRuleState:
+        active = activities(substrate, state.network, inputs)
+        active[substrate.output.name] = self._taught(active[substrate.output.name], targets)
+        return self._changed(genes, state, active, substrate)
+
+    def experience(
+        self, genes: Genes, state: HebbianRuleState, moment: Moment, substrate: Substrate, *, discrete: bool, key: Key
+    ) -> HebbianRuleState:
+        active, output = activities(substrate, state.network, moment.observation[None]), substrate.output.name
+        done = moment.action if self.teaching == "target" else surprise(active[output][0], moment.action, discrete=discrete)
+        return self._changed(genes, state, active | {output: done[None]}, substrate)
+
+    def _changed(
+        self, genes: Genes, state: HebbianRuleState, active: dict[str, Float[Array, "batch n"]], substrate: Substrate
+    ) -> HebbianRuleState:
+        """State after activity, that of the outputs as taught."""
         network, output = state.network, substrate.output.name
-        active = activities(substrate, network, inputs)
-        active[output] = self._taught(active[output], targets)
         squares = {name: s + ((active[name] ** 2).mean(0) - s) / (state.age + 1.0) for name, s in state.squares.items()}
         # clipped so that no genome makes the rate infinite
         rate = jnp.exp(jnp.clip(genes["log_rate"], -20.0, 5.0))

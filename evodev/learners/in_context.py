@@ -28,7 +28,8 @@ class InContext(Learner):
     The substrate's input population has a neuron for each input of the task and after those one for each output: there it
     is shown the target of the sample before (1 for the class, 0 for the others; or the values; zeros before the first).
     The samples of a batch are lived one after the other. A probe is answered as if it were the next sample, and leaves no
-    trace.
+    trace. In a life that acts there are no targets to be shown: there the task is to show the last action and reward
+    (``recall``), and activity lasts from one episode to the next.
 
     Raises:
         ValueError: for a substrate without recurrent projections, without room for the targets, or whose outputs nothing
@@ -38,8 +39,12 @@ class InContext(Learner):
     frozen: ClassVar[bool] = True
     learns: ClassVar[bool] = False
 
-    def senses(self, inputs: int, outputs: int) -> int:
-        return inputs + outputs
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ()
+
+    def senses(self, inputs: int, outputs: int, offers: tuple[str, ...]) -> int:
+        return inputs + (outputs if "targets" in offers else 0)
 
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         refuse_blank_outputs("in_context", substrate)
@@ -79,3 +84,16 @@ class InContext(Learner):
 
     def predict(self, genes: Genes, state: InContextState, inputs: Inputs, substrate: Substrate) -> Outputs:
         return self.activity(genes, state, inputs, substrate)[substrate.output.name]
+
+    def act(
+        self,
+        genes: Genes,
+        state: InContextState,
+        observation: Float[Array, " inputs"],
+        substrate: Substrate,
+        *,
+        discrete: bool,
+        key: Key,
+    ) -> tuple[Float[Array, " outputs"], InContextState]:
+        active = activities(substrate, state.network, observation[None], state.activity)
+        return active[substrate.output.name][0], state._replace(activity=active)

@@ -7,7 +7,7 @@ from evodev.genome import GenomeSpec
 from evodev.learners.base import Learner, refuse_blank_outputs
 from evodev.network import Network, forward
 from evodev.substrate import Substrate
-from evodev.types import Array, Genes, Inputs, Key, Outputs, Targets
+from evodev.types import Array, Float, Genes, Inputs, Key, Outputs, Targets
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,10 @@ class NoLearning(Learner):
     frozen: ClassVar[bool] = True
     learns: ClassVar[bool] = False
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ()
+
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         refuse_blank_outputs("innate", substrate)
         return GenomeSpec()
@@ -30,10 +34,15 @@ class NoLearning(Learner):
         return forward(substrate, network, inputs)
 
     def init(self, genes: Genes, network: Network, substrate: Substrate, *, key: Key) -> Any:
-        return ()
+        return network
 
     def step(self, genes: Genes, state: Any, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key) -> Any:
         return state
 
     def predict(self, genes: Genes, state: Any, inputs: Inputs, substrate: Substrate) -> Outputs:
         return inputs
+
+    def act(
+        self, genes: Genes, state: Any, observation: Float[Array, " inputs"], substrate: Substrate, *, discrete: bool, key: Key
+    ) -> tuple[Float[Array, " outputs"], Any]:
+        return forward(substrate, state, observation[None])[0], state

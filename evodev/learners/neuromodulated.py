@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from evodev.genome import Gene, GenomeSpec, spec_of
-from evodev.learners.base import Learner, missed
+from evodev.learners.base import Learner, explored, missed, surprise
 from evodev.network import Network, activities, forward, synapses
 from evodev.substrate import Population, Substrate
-from evodev.types import Array, Float, Genes, Inputs, Key, Outputs, Scalar, Targets
+from evodev.types import Array, Float, Genes, Inputs, Key, Moment, Outputs, Scalar, Targets
 
 
 class NeuromodulatedState(NamedTuple):
@@ -36,10 +36,16 @@ class Neuromodulated(Learner):
     - ``error``: target less answer (class probabilities, or values). Each output is modulated by its own, each other
       neuron by all of them through weights drawn at birth that never change (broadcast feedback: Lillicrap et al. 2016).
       With A = 0, B = 1 and no trace it is the delta rule: a genome of zeros learns so at the outputs.
-    - ``reward``: reward less its mean so far, one number for the whole network. The task gives rewards in place of targets.
+    - ``reward``: reward less its mean so far, one number for the whole network, in a life that acts (or from a stream that
+      gives rewards in place of targets).
     - ``own``: the network's own, one number a sample: tanh of an evolved linear read-out of its hidden activity (as in
       Miconi et al. 2019, arXiv 2002.10585). Targets enter as in ``hebbian_rule``: the outputs are as active as target less
       answer while the network learns.
+
+    In a life that acts, actions are drawn from the softmax of the outputs, or around their values; the outputs are as active
+    as action less what was expected of it while the network learns, so that with reward as the factor the read-out follows
+    the gradient of reward (REINFORCE: Williams 1992). Traces end with the episode; the network's own modulator judges by
+    what is seen next.
 
     Genes: ``log_rate``, ``decay`` (through a sigmoid), ``A`` and ``B`` of each projection; with ``own`` also
     ``modulator/<population>`` and ``modulator/bias``.
@@ -49,11 +55,13 @@ class Neuromodulated(Learner):
         log_rate: natural logarithm of the rate at which a neuron's drive moves, in a genome of zeros; that of a synapse is
             divided by the size of the population that sends, so that networks of all sizes are stable.
         limit: largest magnitude of a weight that changes.
+        noise: spread of what is done around the outputs, in a life that acts by values.
     """
 
     factor: Literal["error", "reward", "own"] = "error"
     log_rate: float = 0.0
     limit: float = 5.0
+    noise: float = 0.3
 
     def __post_init__(self) -> None:
         if self.factor not in ("error", "reward", "own"):
@@ -63,7 +71,7 @@ class Neuromodulated(Learner):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        return ("reward",) if self.factor == "reward" else ()
+        return {"error": ("targets",), "reward": ("reward",), "own": ()}[self.factor]
 
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         genes = []
@@ -107,9 +115,51 @@ class Neuromodulated(Learner):
             factors = {name: error @ back for name, back in state.feedback.items()} | {output: error}
         else:
             active[output] = missed(active[output], targets)
-            common = jnp.tanh(
-                sum(active[p.name] @ genes[f"modulator/{p.name}"] for p in _hidden(substrate)) + genes["modulator/bias"]
-            )
+            common = self._own(genes, active, substrate)
+        return self._changed(genes, state, active, factors, common, substrate)._replace(expected=expected, age=state.age + 1.0)
+
+    def act(
+        self,
+        genes: Genes,
+        state: NeuromodulatedState,
+        observation: Float[Array, " inputs"],
+        substrate: Substrate,
+        *,
+        discrete: bool,
+        key: Key,
+    ) -> tuple[Float[Array, " outputs"], NeuromodulatedState]:
+        outputs = self.predict(genes, state, observation[None], substrate)[0]
+        return explored(outputs, self.noise, discrete=discrete, key=key), state
+
+    def experience(
+        self, genes: Genes, state: NeuromodulatedState, moment: Moment, substrate: Substrate, *, discrete: bool, key: Key
+    ) -> NeuromodulatedState:
+        active, output = activities(substrate, state.network, moment.observation[None]), substrate.output.name
+        active[output] = surprise(active[output][0], moment.action, discrete=discrete)[None]
+        # the network's own modulator judges by what it sees next
+        common = moment.reward[None]
+        if self.factor == "own":
+            common = self._own(genes, activities(substrate, state.network, moment.following[None]), substrate)
+        state = self._changed(genes, state, active, {}, common, substrate)
+        # what was done in one episode is not to blame for what happens in the next
+        return state._replace(traces=jax.tree.map(lambda trace: jnp.where(moment.last, 0.0, trace), state.traces))
+
+    def _own(self, genes: Genes, active: dict[str, Array], substrate: Substrate) -> Float[Array, " batch"]:
+        """The network's own modulator."""
+        read = sum(active[p.name] @ genes[f"modulator/{p.name}"] for p in _hidden(substrate))
+        return jnp.tanh(read + genes["modulator/bias"])
+
+    def _changed(
+        self,
+        genes: Genes,
+        state: NeuromodulatedState,
+        active: dict[str, Float[Array, "batch n"]],
+        factors: dict[str, Array],
+        common: Float[Array, " batch"],
+        substrate: Substrate,
+    ) -> NeuromodulatedState:
+        """State after activity (that of the outputs as taught), under third factors by population, or one for all others."""
+        network, count = state.network, len(common)
         weights, traces = dict(network.weights), {}
         for p in substrate.projections:
             name, w = p.name, weights[p.name]
@@ -122,7 +172,7 @@ class Neuromodulated(Learner):
             limit = jnp.maximum(self.limit, jnp.abs(w))
             moved = w + rate * network.gains.get(name, 1.0) * change / count
             weights[name] = network.masks[name] * jnp.clip(moved, -limit, limit)
-        return NeuromodulatedState(replace(network, weights=weights), traces, state.feedback, expected, state.age + 1.0)
+        return state._replace(network=replace(network, weights=weights), traces=traces)
 
     def predict(self, genes: Genes, state: NeuromodulatedState, inputs: Inputs, substrate: Substrate) -> Outputs:
         return forward(substrate, state.network, inputs)

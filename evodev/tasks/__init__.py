@@ -1,6 +1,9 @@
 """Tasks: one file a family of worlds, one line here each."""
 
+from evodev.tasks.acting import Acting, World
+from evodev.tasks.bandit import Bandit
 from evodev.tasks.base import SPLITS, Life, Split, Task
+from evodev.tasks.classic import Acrobot, CartPole, MountainCar, Pendulum
 from evodev.tasks.continual import ContinualDigits
 from evodev.tasks.digits import FewShotDigits
 from evodev.tasks.glyphs import FewShotGlyphs
@@ -14,6 +17,9 @@ from evodev.tasks.switching import Switching
 from evodev.tasks.teacher import Teacher
 
 TASKS: dict[str, type[Task]] = {
+    "acrobot": Acrobot,
+    "bandit": Bandit,
+    "cartpole": CartPole,
     "continual-digits": ContinualDigits,
     "few-shot-digits": FewShotDigits,
     "few-shot-glyphs": FewShotGlyphs,
@@ -21,7 +27,9 @@ TASKS: dict[str, type[Task]] = {
     "laws": Laws,
     "mnist1d": Mnist1D,
     "modality": Modality,
+    "mountain-car": MountainCar,
     "parity": SparseParity,
+    "pendulum": Pendulum,
     "sine": Sine,
     "switching": Switching,
     "teacher": Teacher,
@@ -30,6 +38,10 @@ TASKS: dict[str, type[Task]] = {
 __all__ = [
     "SPLITS",
     "TASKS",
+    "Acrobot",
+    "Acting",
+    "Bandit",
+    "CartPole",
     "ContinualDigits",
     "FewShotDigits",
     "FewShotGlyphs",
@@ -38,10 +50,13 @@ __all__ = [
     "Life",
     "Mnist1D",
     "Modality",
+    "MountainCar",
+    "Pendulum",
     "Sine",
     "SparseParity",
     "Split",
     "Switching",
     "Task",
     "Teacher",
+    "World",
 ]

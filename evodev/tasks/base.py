@@ -32,7 +32,9 @@ class Life:
 class Task(ABC):
     """A distribution over worlds; a frozen dataclass whose fields are its parameters."""
 
-    problem: ClassVar[Literal["classification", "regression"]]
+    problem: ClassVar[Literal["classification", "regression", "control"]]
+    offers: ClassVar[tuple[str, ...]] = ("targets",)
+    """What a learner is given to learn from: ``targets``, or ``reward``."""
 
     @property
     @abstractmethod

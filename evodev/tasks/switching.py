@@ -6,6 +6,7 @@ from typing import Literal
 import jax
 import numpy as np
 
+from evodev.tasks.acting import Acting
 from evodev.tasks.base import Life, Split, Task, check_split
 from evodev.tasks.teacher import Teacher
 from evodev.types import Key, Outputs, Scalar, Targets
@@ -33,6 +34,8 @@ class Switching(Task):
     probe: Literal["last", "previous"] = "last"
 
     def __post_init__(self) -> None:
+        if isinstance(self.task, Acting):
+            raise ValueError(f"task: switching wraps tasks with a stream of samples, and {type(self.task).__name__} acts")
         if self.period is not None and not 1 <= self.period <= self.task.steps:
             raise ValueError(
                 f"task: period must be from 1 to {self.task.steps}, the steps of a life, or none for frozen; given {self.period}"
@@ -50,7 +53,7 @@ class Switching(Task):
         return since // period % (self.worlds or self.task.steps)
 
     @property
-    def problem(self) -> Literal["classification", "regression"]:
+    def problem(self) -> Literal["classification", "regression", "control"]:
         """That of the wrapped task."""
         return self.task.problem
 
