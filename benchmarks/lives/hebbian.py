@@ -41,7 +41,7 @@ def main() -> None:
     """Measure and write benchmarks/results/lives/hebbian.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="outer seeds (default 5)")
-    parser.add_argument("--generations", type=int, default=120, help="of a search on digits (default 120)")
+    parser.add_argument("--generations", type=int, default=200, help="of a search on digits (default 200)")
     parser.add_argument("--rules", nargs="*", default=list(digits.RULES), help="search these only, and write no result")
     options = parser.parse_args()
     prepare_jax()

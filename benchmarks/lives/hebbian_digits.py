@@ -36,8 +36,7 @@ RULES: dict[str, Learner] = {
 ``three-factor`` sends it back through weights drawn at birth that never change)."""
 STRATEGY = Strategy("Open_ES", population=32, sigma=0.1, sigma_final=0.03, learning_rate=0.1, learning_rate_final=0.01)
 TEST_LIVES, DRAWS = 128, 6
-OFF = -20.0
-"""Natural logarithm of a rate at which nothing learns."""
+COEFFICIENTS = ("/A", "/B", "/C", "/D")
 
 
 def substrate() -> Substrate:
@@ -79,28 +78,26 @@ class Controls:
                 genome = genome.at[self.spec.slices[gene.name]].set(units)
         return genome
 
-    def rule_genes(self, ending: str = "", but: str = "-") -> list[str]:
-        """Names of the learner's genes, those that end so and do not start so."""
+    def coefficients(self, but: str = "-") -> list[str]:
+        """Names of the rule's coefficients, but those of the projection so named."""
         names = [g.name.removeprefix("learner/") for g in self.spec.genes if g.name.startswith("learner/")]
-        return [name for name in names if name.endswith(ending) and not name.startswith(but)]
+        return [name for name in names if name[-2:] in COEFFICIENTS and not name.startswith(but)]
 
     def start(self, key: Key) -> Genome:
         """A random wiring and a rule that knows nothing: no projection has a coefficient, not even the built-in delta rule's."""
-        genome = self.spec.init(key=key)
-        names = self.rule_genes()
-        return self.written(genome, {name: 0.0 for name in names if name[-2:] in ("/A", "/B", "/C", "/D")})
+        return self.silent(self.spec.init(key=key))
 
     def silent(self, genome: Genome, but: str = "-") -> Genome:
-        """Nothing learns; or all but the projections so named."""
-        if "log_rate" in self.rule_genes() and but != "-":
-            coefficients = [n for n in self.rule_genes(but=but) if "->" in n]
-            return self.written(genome, dict.fromkeys(coefficients, 0.0))
-        return self.written(genome, dict.fromkeys(self.rule_genes("log_rate", but), OFF))
+        """Nothing changes in life; or only what the named projection weighs.
+
+        By its coefficients: under a rate however small the largest of the answers would be right as often.
+        """
+        return self.written(genome, dict.fromkeys(self.coefficients(but), 0.0))
 
     def random_rule(self, genome: Genome, key: Key) -> Genome:
         """Coefficients about zero, of spread 1 at the outputs and of the spread of their genes elsewhere; rates kept."""
         values = {}
-        for i, name in enumerate(n for n in self.rule_genes() if n[-2:] in ("/A", "/B", "/C", "/D")):
+        for i, name in enumerate(self.coefficients()):
             gene = next(g for g in self.spec.genes if g.name == f"learner/{name}")
             spread = 1.0 if "->output/" in name else gene.scale
             values[name] = spread * jax.random.normal(jax.random.fold_in(key, i))
@@ -177,6 +174,7 @@ def one_search(rule: str, seed: int, generations: int) -> dict[str, Any]:
         "arms": results,
         "rule": {n.removeprefix("learner/"): float(v) for n, v in genes.items()},
         "genome": controls.spec.size,
+        "champion": np.asarray(state.champion).tolist(),
         "synapses": float(np.asarray(log.synapses)[0].mean()),
         "validation": validation,
         "lives": search.lives_at(generations),
