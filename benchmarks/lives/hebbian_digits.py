@@ -1,29 +1,26 @@
 """Part one of ``hebbian``: few-shot digits, learned in life by an evolved local rule on every synapse."""
 
 import time
-from dataclasses import dataclass
 from typing import Any, cast
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.lives.hebbian_controls import Controls, live_controls
 from evodev.baselines import BASELINES, Arm, Setting
 from evodev.comparison import live_arm
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import Budget
 from evodev.decoders.wiring.relative import RelativePosition
-from evodev.evaluation import Chunk, live_subjects, sample_lives
+from evodev.evaluation import Chunk, sample_lives
 from evodev.fitness import Fitness, aulc, jumpstart, slope_aligned
-from evodev.genome import GenomeSpec
 from evodev.learners import HebbianRule, Learner, Neuromodulated
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
 from evodev.search import Schedule, Search, Strategy
 from evodev.substrate import Population, Projection, Substrate
 from evodev.tasks import FewShotDigits
-from evodev.types import Array, Genome, Key
 
 TASK = FewShotDigits()
 RULES: dict[str, Learner] = {
@@ -36,7 +33,6 @@ RULES: dict[str, Learner] = {
 ``three-factor`` sends it back through weights drawn at birth that never change)."""
 STRATEGY = Strategy("Open_ES", population=32, sigma=0.1, sigma_final=0.03, learning_rate=0.1, learning_rate_final=0.01)
 TEST_LIVES, DRAWS = 128, 6
-COEFFICIENTS = ("/A", "/B", "/C", "/D")
 
 
 def substrate() -> Substrate:
@@ -56,72 +52,6 @@ def substrate() -> Substrate:
             Projection("pooled", "output", blank=True),
         ),
     )
-
-
-@dataclass(frozen=True)
-class Controls:
-    """Genomes that take an evolved one apart; all are lived by one organism."""
-
-    organism: Organism
-
-    @property
-    def spec(self) -> GenomeSpec:
-        """Of the whole genome."""
-        return self.organism.genome_spec
-
-    def written(self, genome: Genome, values: dict[str, Array | float]) -> Genome:
-        """The genome with genes of the learner set to natural values."""
-        for gene in self.spec.genes:
-            name = gene.name.removeprefix("learner/")
-            if gene.name.startswith("learner/") and name in values:
-                units = (jnp.asarray(values[name]) - gene.center) / gene.scale
-                genome = genome.at[self.spec.slices[gene.name]].set(units)
-        return genome
-
-    def coefficients(self, but: str = "-") -> list[str]:
-        """Names of the rule's coefficients, but those of the projection so named."""
-        names = [g.name.removeprefix("learner/") for g in self.spec.genes if g.name.startswith("learner/")]
-        return [name for name in names if name[-2:] in COEFFICIENTS and not name.startswith(but)]
-
-    def start(self, key: Key) -> Genome:
-        """A random wiring and a rule that knows nothing: no projection has a coefficient, not even the built-in delta rule's."""
-        return self.silent(self.spec.init(key=key))
-
-    def silent(self, genome: Genome, but: str = "-") -> Genome:
-        """Nothing changes in life; or only what the named projection weighs.
-
-        By its coefficients: under a rate however small the largest of the answers would be right as often.
-        """
-        return self.written(genome, dict.fromkeys(self.coefficients(but), 0.0))
-
-    def random_rule(self, genome: Genome, key: Key) -> Genome:
-        """Coefficients about zero, of spread 1 at the outputs and of the spread of their genes elsewhere; rates kept."""
-        values = {}
-        for i, name in enumerate(self.coefficients()):
-            gene = next(g for g in self.spec.genes if g.name == f"learner/{name}")
-            spread = 1.0 if "->output/" in name else gene.scale
-            values[name] = spread * jax.random.normal(jax.random.fold_in(key, i))
-        return self.written(genome, values)
-
-    def built_in(self, genome: Genome) -> Genome:
-        """The rule as its author wrote it: a learner's genome of zeros."""
-        own, _ = self.organism.split(genome)
-        return genome.at[own.size :].set(0.0)
-
-    def every(self, genome: Genome, key: Key) -> dict[str, list[Genome]]:
-        """Arms by name, of one or several genomes each."""
-        own, _ = self.organism.split(genome)
-        keys = jax.random.split(key, (3, DRAWS))
-        strange = [self.spec.init(key=k) for k in keys[1]]
-        return {
-            "evolved": [genome],
-            "learning off": [self.silent(genome)],
-            "random rule": [self.random_rule(genome, k) for k in keys[0]],
-            "random genome": strange,
-            "evolved rule, random wiring": [jnp.concatenate([g[: own.size], genome[own.size :]]) for g in strange],
-            "built-in rule": [self.built_in(genome)],
-            "rule at the outputs only": [self.silent(genome, but="pooled->output")],
-        }
 
 
 def measures(log: LifetimeLog) -> dict[str, Any]:
@@ -145,41 +75,30 @@ def organism_of(rule: str) -> Organism:
 
 
 def one_search(rule: str, seed: int, generations: int) -> dict[str, Any]:
-    """Evolve wiring and rule together; the champion and its controls on test lives."""
+    """Evolve wiring and rule together."""
     organism, began = organism_of(rule), time.perf_counter()
-    controls, root = Controls(organism), jax.random.key(seed)
-    key_start, key_controls, key_live = jax.random.split(jax.random.fold_in(root, 0x4EB), 3)
+    key_start = jax.random.fold_in(jax.random.key(seed), 0x4EB)
     schedule = Schedule(generations, lives=4, validation_lives=32, block=10, probes=3)
     search = Search(organism, TASK, STRATEGY, schedule, seed=seed, devices=1)
-    state, validation = search.start(controls.start(key_start)), []
+    state, validation = search.start(Controls(organism).start(key_start)), []
     while int(state.generation) < generations:
         state, records = search.advance(state)
         validation.append(records[-1]["validation_champion"])
-    searched = time.perf_counter() - began
-    # the same test lives for all seeds and rules
-    lives = sample_lives(TASK, "test", TEST_LIVES, key=jax.random.key(0x7E57))
-    arms = controls.every(state.champion, key_controls)
-    genomes = jnp.stack([g for group in arms.values() for g in group])
-    log = live_subjects(
-        organism.hatch, genomes, organism.learner, organism.substrate, TASK, lives, probe_steps(TASK.steps),
-        key=key_live, stochastic=organism.decoder.stochastic, chunk=Chunk(1, 4), devices=1,
-    )  # fmt: skip
-    results, first = {}, 0
-    for name, group in arms.items():
-        chosen = slice(first, first + len(group))
-        results[name] = measures(jax.tree.map(lambda x, chosen=chosen: np.asarray(x)[chosen], log))
-        first += len(group)
-    genes = {n: v for n, v in controls.spec.unpack(state.champion).items() if n.startswith("learner/")}
+    genes = {n: v for n, v in search.spec.unpack(state.champion).items() if n.startswith("learner/")}
     return {
-        "arms": results,
-        "rule": {n.removeprefix("learner/"): float(v) for n, v in genes.items()},
-        "genome": controls.spec.size,
         "champion": np.asarray(state.champion).tolist(),
-        "synapses": float(np.asarray(log.synapses)[0].mean()),
+        "rule": {n.removeprefix("learner/"): float(v) for n, v in genes.items()},
         "validation": validation,
         "lives": search.lives_at(generations),
-        "seconds": {"search": searched, "all": time.perf_counter() - began},
+        "seconds": time.perf_counter() - began,
     }
+
+
+def one_test(rule: str, seed: int, champion: list[float]) -> dict[str, Any]:
+    """The champion and its controls on test lives."""
+    organism, key = organism_of(rule), jax.random.fold_in(jax.random.key(seed), 0x7E5)
+    logs = live_controls(organism, jnp.asarray(champion), TASK, TEST_LIVES, DRAWS, Chunk(1, 4), key=key)
+    return {"arms": {name: measures(log) for name, log in logs.items()}, "synapses": float(logs["evolved"].synapses.mean())}
 
 
 def one_reference(seed: int) -> dict[str, Any]:
