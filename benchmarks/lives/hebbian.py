@@ -49,7 +49,9 @@ def main() -> None:
         for rule in options.rules:
             name = f"digits-{rule}-{seed}-{options.generations}"
             found = kept(name, lambda rule=rule, seed=seed: digits.one_search(rule, seed, options.generations))
-            result = kept(f"{name}-test", lambda rule=rule, seed=seed: digits.one_test(rule, seed, found["champion"]))
+            result = kept(
+                f"{name}-test", lambda rule=rule, seed=seed, found=found: digits.one_test(rule, seed, found["champion"])
+            )
             print(name, {k: [round(v["accuracy"][i], 2) for i in (1, -1)] for k, v in result["arms"].items()}, flush=True)
         reference = kept(f"digits-reference-{seed}", lambda seed=seed: digits.one_reference(seed))
         print(seed, {k: round(v["accuracy"][-1], 3) for k, v in reference.items()}, flush=True)

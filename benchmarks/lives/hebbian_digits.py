@@ -4,6 +4,7 @@ import time
 from typing import Any, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.lives.hebbian_controls import Controls, live_controls

@@ -1,0 +1,93 @@
+"""Part two of ``hebbian``: CartPole whose muscles are redrawn in each life, learned within three episodes."""
+
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.lives.hebbian_controls import live_controls
+from evodev.decoders import Decoder
+from evodev.decoders.cells.types import CellTypes
+from evodev.decoders.sparsity import AllSynapses
+from evodev.decoders.wiring.direct import Direct
+from evodev.evaluation import Chunk, live_subjects, sample_lives
+from evodev.learners import HebbianRule, InContext, Learner, Neuromodulated, NoLearning
+from evodev.lifetime import LifetimeLog, probe_steps
+from evodev.organism import Organism
+from evodev.search import Schedule, Search, Strategy
+from evodev.substrate import mlp, recurrent
+from evodev.tasks import CartPole
+
+TASK = CartPole(horizon=200)
+RULES: dict[str, Learner] = {
+    "own": Neuromodulated("own"),
+    "reward": Neuromodulated("reward"),
+    "hebbian": HebbianRule(),
+}
+STATIC: dict[str, Learner] = {"no learning, evolved": NoLearning(), "in context": InContext()}
+"""Rivals in which no synapse ever changes; the second can still learn in its activity."""
+STRATEGY = Strategy("Open_ES", population=64, sigma=0.2, sigma_final=0.1, learning_rate=0.1, learning_rate_final=0.02)
+TEST_LIVES, DRAWS = 256, 6
+
+
+def organism_of(name: str) -> Organism:
+    """Every weight a gene: seven inputs (the last action and reward among them), eight hidden neurons and a skip.
+
+    The hidden neurons are even functions of what is seen, for a modulator that tells how far things are from right; what is
+    seen reaches the outputs straight too, for an answer that is odd.
+    """
+    learner = (RULES | STATIC)[name]
+    sensed = learner.senses(TASK.inputs, TASK.outputs, TASK.offers)
+    if isinstance(learner, InContext):
+        substrate = recurrent(sensed, 16, TASK.outputs, ticks=2)
+    else:
+        substrate = mlp((sensed, 8, TASK.outputs), activation="abs", skip=True)
+    return Organism(substrate, Decoder(CellTypes(), Direct(), AllSynapses()), learner)
+
+
+def measures(log: LifetimeLog) -> dict[str, Any]:
+    """Return of each episode, the first lived by the newborn: mean over lives and draws, and the share of lives below 60."""
+    ignorant, perfect = TASK.returns(TASK.sample("test", key=jax.random.key(0)))
+    score = np.nan_to_num(np.asarray(log.score)).reshape(-1, TASK.episodes + 1)
+    returns = ignorant + score * (perfect - ignorant)
+    return {
+        "returns": returns.mean(0).tolist(),
+        "fallen": (returns < 60).mean(0).tolist(),
+        "failed": float(np.mean(np.asarray(log.failed))),
+    }
+
+
+def one_search(name: str, seed: int, generations: int) -> dict[str, Any]:
+    """Evolve weights and rule together."""
+    organism, began = organism_of(name), time.perf_counter()
+    schedule = Schedule(generations, lives=16, validation_lives=64, block=20)
+    search = Search(organism, TASK, STRATEGY, schedule, seed=seed, devices=1)
+    state, validation = search.start(), []
+    while int(state.generation) < generations:
+        state, records = search.advance(state)
+        validation.append(records[-1]["validation_champion"])
+    genes = {n: v for n, v in search.spec.unpack(state.champion).items() if n.startswith("learner/")}
+    return {
+        "champion": np.asarray(state.champion).tolist(),
+        "rule": {n.removeprefix("learner/"): np.asarray(v).tolist() for n, v in genes.items()},
+        "validation": validation,
+        "lives": search.lives_at(generations),
+        "seconds": time.perf_counter() - began,
+    }
+
+
+def one_test(name: str, seed: int, champion: list[float]) -> dict[str, Any]:
+    """The champion, and for a rule its controls, in test worlds."""
+    organism, key, genome = organism_of(name), jax.random.fold_in(jax.random.key(seed), 0x7E5), jnp.asarray(champion)
+    chunk = Chunk(1, TEST_LIVES)
+    if name in RULES:
+        logs = live_controls(organism, genome, TASK, TEST_LIVES, DRAWS, chunk, key=key)
+        return {"arms": {arm: measures(log) for arm, log in logs.items()}}
+    worlds = sample_lives(TASK, "test", TEST_LIVES, key=jax.random.key(0x7E57))
+    log = live_subjects(
+        organism.hatch, genome[None], organism.learner, organism.substrate, TASK, worlds, probe_steps(TASK.steps),
+        key=key, stochastic=False, chunk=chunk, devices=1,
+    )  # fmt: skip
+    return {"arms": {"evolved": measures(log)}}
