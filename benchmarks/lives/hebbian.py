@@ -19,6 +19,7 @@ Finished searches are kept in benchmarks/lives/.cache: a killed script goes on w
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def main() -> None:
                 f"{name}-test", lambda rule=rule, seed=seed, found=found: digits.one_test(rule, seed, found["champion"])
             )
             print(name, {k: [round(v["accuracy"][i], 2) for i in (1, -1)] for k, v in result["arms"].items()}, flush=True)
-        reference = kept(f"digits-reference-{seed}", lambda seed=seed: digits.one_reference(seed))
+        reference = kept(f"digits-reference-{seed}", partial(digits.one_reference, seed))
         print(seed, {k: round(v["accuracy"][-1], 3) for k, v in reference.items()}, flush=True)
 
 

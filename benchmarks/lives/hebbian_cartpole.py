@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.lives.hebbian_controls import live_controls
+from benchmarks.lives.hebbian_controls import live_controls, test_lives
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.direct import Direct
-from evodev.evaluation import Chunk, live_subjects, sample_lives
+from evodev.evaluation import Chunk, live_subjects
 from evodev.learners import HebbianRule, InContext, Learner, Neuromodulated, NoLearning
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
@@ -81,13 +81,12 @@ def one_search(name: str, seed: int, generations: int) -> dict[str, Any]:
 def one_test(name: str, seed: int, champion: list[float]) -> dict[str, Any]:
     """The champion, and for a rule its controls, in test worlds."""
     organism, key, genome = organism_of(name), jax.random.fold_in(jax.random.key(seed), 0x7E5), jnp.asarray(champion)
-    chunk = Chunk(1, TEST_LIVES)
+    chunk, worlds, schedule = Chunk(1, TEST_LIVES), test_lives(TASK, TEST_LIVES), probe_steps(TASK.steps)
     if name in RULES:
-        logs = live_controls(organism, genome, TASK, TEST_LIVES, DRAWS, chunk, key=key)
+        logs = live_controls(organism, genome, TASK, worlds, schedule, DRAWS, chunk, key=key)
         return {"arms": {arm: measures(log) for arm, log in logs.items()}}
-    worlds = sample_lives(TASK, "test", TEST_LIVES, key=jax.random.key(0x7E57))
     log = live_subjects(
-        organism.hatch, genome[None], organism.learner, organism.substrate, TASK, worlds, probe_steps(TASK.steps),
+        organism.hatch, genome[None], organism.learner, organism.substrate, TASK, worlds, schedule,
         key=key, stochastic=False, chunk=chunk, devices=1,
     )  # fmt: skip
     return {"arms": {"evolved": measures(log)}}

@@ -10,7 +10,7 @@ import numpy as np
 from evodev.evaluation import Chunk, live_subjects, sample_lives
 from evodev.genome import GenomeSpec
 from evodev.learners import Learner
-from evodev.lifetime import LifetimeLog, probe_steps
+from evodev.lifetime import LifetimeLog
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.substrate import Substrate
@@ -115,17 +115,29 @@ class Controls:
         }
 
 
+def test_lives(task: Task, count: int) -> Any:
+    """Lives that are the same for all seeds and arms."""
+    return sample_lives(task, "test", count, key=jax.random.key(0x7E57))
+
+
 def live_controls(
-    organism: Organism, champion: Genome, task: Task, lives: int, draws: int, chunk: Chunk, *, key: Key
+    organism: Organism,
+    champion: Genome,
+    task: Task,
+    worlds: Any,
+    schedule: tuple[int, ...],
+    draws: int,
+    chunk: Chunk,
+    *,
+    key: Key,
 ) -> dict[str, LifetimeLog]:
-    """Logs (genomes, lives) by arm, on test lives that are the same whatever the key."""
-    worlds = sample_lives(task, "test", lives, key=jax.random.key(0x7E57))
+    """Logs (genomes, lives) by arm."""
     key_arms, key_live = jax.random.split(key)
     arms = Controls(organism).arms(champion, draws, key=key_arms)
 
     def lived(genomes: Array, learner: Learner) -> LifetimeLog:
         return live_subjects(
-            organism.hatch, genomes, learner, organism.substrate, task, worlds, probe_steps(task.steps),
+            organism.hatch, genomes, learner, organism.substrate, task, worlds, schedule,
             key=key_live, stochastic=organism.decoder.stochastic, chunk=chunk, devices=1,
         )  # fmt: skip
 

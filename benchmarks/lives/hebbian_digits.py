@@ -7,17 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.lives.hebbian_controls import Controls, live_controls
+from benchmarks.lives.hebbian_controls import Controls, live_controls, test_lives
 from evodev.baselines import BASELINES, Arm, Setting
-from evodev.comparison import live_arm
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import Budget
 from evodev.decoders.wiring.relative import RelativePosition
-from evodev.evaluation import Chunk, sample_lives
+from evodev.evaluation import Chunk, live_subjects
 from evodev.fitness import Fitness, aulc, jumpstart, slope_aligned
 from evodev.learners import HebbianRule, Learner, Neuromodulated
-from evodev.lifetime import LifetimeLog, probe_steps
+from evodev.lifetime import LifetimeLog
 from evodev.organism import Organism
 from evodev.search import Schedule, Search, Strategy
 from evodev.substrate import Population, Projection, Substrate
@@ -34,6 +33,8 @@ RULES: dict[str, Learner] = {
 ``three-factor`` sends it back through weights drawn at birth that never change)."""
 STRATEGY = Strategy("Open_ES", population=32, sigma=0.1, sigma_final=0.03, learning_rate=0.1, learning_rate_final=0.01)
 TEST_LIVES, DRAWS = 128, 6
+SCHEDULE = (0, 1, 2, 3, 5, 8, 13, 20)
+"""Samples a class after which test lives are probed."""
 
 
 def substrate() -> Substrate:
@@ -57,14 +58,13 @@ def substrate() -> Substrate:
 
 def measures(log: LifetimeLog) -> dict[str, Any]:
     """Accuracy at every probe, and what the loss says, means over lives and draws."""
-    schedule = probe_steps(TASK.steps)
-    loss = np.where(np.isfinite(log.loss), np.minimum(log.loss, 100.0), 100.0).reshape(-1, len(schedule))
-    score = np.nan_to_num(np.asarray(log.score)).reshape(-1, len(schedule))
+    loss = np.where(np.isfinite(log.loss), np.minimum(log.loss, 100.0), 100.0).reshape(-1, len(SCHEDULE))
+    score = np.nan_to_num(np.asarray(log.score)).reshape(-1, len(SCHEDULE))
     return {
         "accuracy": score.mean(0).tolist(),
-        "aulc": float(np.mean(aulc(cast(Any, loss), schedule))),
+        "aulc": float(np.mean(aulc(cast(Any, loss), SCHEDULE))),
         "jumpstart": float(np.mean(jumpstart(cast(Any, loss), TASK.ignorant_loss))),
-        "slope": float(np.mean(slope_aligned(cast(Any, loss), schedule))),
+        "slope": float(np.mean(slope_aligned(cast(Any, loss), SCHEDULE))),
         "failed": float(np.mean(np.asarray(log.failed))),
     }
 
@@ -98,7 +98,9 @@ def one_search(rule: str, seed: int, generations: int) -> dict[str, Any]:
 def one_test(rule: str, seed: int, champion: list[float]) -> dict[str, Any]:
     """The champion and its controls on test lives."""
     organism, key = organism_of(rule), jax.random.fold_in(jax.random.key(seed), 0x7E5)
-    logs = live_controls(organism, jnp.asarray(champion), TASK, TEST_LIVES, DRAWS, Chunk(1, 4), key=key)
+    logs = live_controls(
+        organism, jnp.asarray(champion), TASK, test_lives(TASK, TEST_LIVES), SCHEDULE, DRAWS, Chunk(1, 4), key=key
+    )
     return {"arms": {name: measures(log) for name, log in logs.items()}, "synapses": float(logs["evolved"].synapses.mean())}
 
 
@@ -110,8 +112,12 @@ def one_reference(seed: int) -> dict[str, Any]:
         organism=organism, champion=genome, initial=genome, synapses=0, task=TASK, strategy=STRATEGY, schedule=Schedule(),
         fitness=Fitness(), budget=0, evolve=False, seed=seed,
     )  # fmt: skip
-    lives, out = sample_lives(TASK, "test", TEST_LIVES, key=jax.random.key(0x7E57)), {}
+    lives, out = test_lives(TASK, TEST_LIVES), {}
     for name in ("nearest centroid on inputs", "1-NN on inputs", "dense, tuned backprop"):
         arm: Arm = BASELINES[name].build(name, setting, key=jax.random.key(seed), say=lambda line: None)
-        out[name] = measures(live_arm(arm, setting, lives, key=jax.random.key(seed)))
+        log = live_subjects(
+            arm.develop, jax.tree.map(lambda x: jnp.asarray(x)[None], arm.subject), arm.learner, arm.substrate, TASK, lives,
+            SCHEDULE, key=jax.random.key(seed), stochastic=arm.stochastic, chunk=Chunk(1, 4), devices=1,
+        )  # fmt: skip
+        out[name] = measures(log)
     return out
