@@ -11,7 +11,16 @@ knows an error ends above the purely Hebbian one, because class sums stop improv
 helps little. The wiring does most of it: the rule on random wiring is far below. The episodic read-out of the default search
 (0.91) is not reached.
 
-    python -m benchmarks.lives.hebbian [--seeds N] [--generations N]
+Part two, CartPole for three episodes of at most 200 steps: which output pushes which way is redrawn in each life, and physics
+too, in the test beyond the ranges of the search. What the outputs read is blank at birth for a learner, so that a policy has
+to be learned; the rivals' is evolved and never changes.
+
+Expected: a static network cannot know which way its outputs push; half its lives fall at once, in every episode alike (105 of
+200 steps). A rule recovers by the third episode (target: above the static network by 20 steps, the interval's lower end).
+Learning off, random rules and random genomes fall at once (20 steps or so). A recurrent network that learns in its activity
+should find the mapping too, if the search finds it.
+
+    python -m benchmarks.lives.hebbian [--seeds N]
 
 Finished searches are kept in benchmarks/lives/.cache: a killed script goes on where it was.
 """
@@ -23,10 +32,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from benchmarks.common import write_result
+from benchmarks.lives import hebbian_cartpole as cartpole
 from benchmarks.lives import hebbian_digits as digits
 from evodev.cli import prepare_jax
+from evodev.comparison import interval
 
 CACHE = Path(__file__).parent / ".cache" / "hebbian"
+LEAD, STEPS = 0.2, 20.0
+"""Targets: of accuracy over the controls after 20 samples a class; of steps over a static network in the third episode."""
+
+Result = dict[str, Any]
+"""Of one seed: arms by search."""
 
 
 def kept(name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -38,24 +57,92 @@ def kept(name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
+def row(label: str, values: list[float], unit: str, note: str = "", target: float | None = None) -> dict[str, Any]:
+    """Mean over seeds with its interval; a target is met by the interval's lower end."""
+    mean, lo, hi = (float(x) for x in interval(np.array(values, np.float64), 2000))
+    met = None if target is None else bool(lo > target)
+    return {"label": label, "measured": mean, "lo": lo, "hi": hi, "unit": unit, "target": target, "met": met, "note": note}
+
+
+def digit_rows(results: list[Result], references: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Accuracy, loss and leads of every rule; then the references."""
+    rows = []
+    for rule in results[0]:
+        arms = {name: [r[rule]["arms"][name] for r in results] for name in results[0][rule]["arms"]}
+        own = arms["evolved"]
+        for count in (1, 5, 20):
+            at = digits.SCHEDULE.index(count)
+            rows.append(row(f"digits, {rule}: {count} samples a class", [a["accuracy"][at] for a in own], "accuracy"))
+        rows.append(row(f"digits, {rule}: AULC", [a["aulc"] for a in own], "nats", "ignorance is 1.609"))
+        rows.append(row(f"digits, {rule}: jumpstart", [a["jumpstart"] for a in own], "nats", "below ignorance at birth"))
+        rows.append(row(f"digits, {rule}: slope", [a["slope"] for a in own], "nats a doubling", "from aligned starts"))
+        for name in (n for n in arms if n != "evolved"):
+            final, aulc = [a["accuracy"][-1] for a in arms[name]], np.mean([a["aulc"] for a in arms[name]])
+            rows.append(row(f"digits, {rule}, {name}: 20 samples a class", final, "accuracy", f"AULC {aulc:.3f}"))
+        for name in ("learning off", "random rule", "random genome"):
+            lead = [a["accuracy"][-1] - b["accuracy"][-1] for a, b in zip(own, arms[name], strict=True)]
+            note = "after 20 samples a class, paired by seed; met: the lower end of the interval is above"
+            rows.append(row(f"digits, {rule}: lead over {name}", lead, "accuracy", note, LEAD))
+    for name in references[0]:
+        final = [r[name]["accuracy"][-1] for r in references]
+        one, five = (np.mean([r[name]["accuracy"][digits.SCHEDULE.index(n)] for r in references]) for n in (1, 5))
+        rows.append(row(f"digits, {name}: 20 samples a class", final, "accuracy", f"{one:.2f} after 1, {five:.2f} after 5"))
+    return rows
+
+
+def cartpole_rows(results: list[Result]) -> list[dict[str, Any]]:
+    """Returns by episode of every learner, the third of the controls, and leads over the static network."""
+    rows, static = [], [r["innate"]["arms"]["evolved"]["returns"] for r in results]
+    for name in results[0]:
+        arms = {arm: [r[name]["arms"][arm] for r in results] for arm in results[0][name]["arms"]}
+        own = arms["evolved"]
+        for episode in (1, 2, 3):
+            fallen = np.mean([a["fallen"][episode] for a in own])
+            note = f"{fallen:.0%} of lives below 60 steps"
+            rows.append(row(f"CartPole, {name}: episode {episode}", [a["returns"][episode] for a in own], "steps", note))
+        for arm in (a for a in arms if a != "evolved"):
+            rows.append(row(f"CartPole, {name}, {arm}: episode 3", [a["returns"][3] for a in arms[arm]], "steps"))
+        if name != "innate":
+            lead = [a["returns"][3] - b[3] for a, b in zip(own, static, strict=True)]
+            note = "episode 3, paired by seed; met: the lower end of the interval is above"
+            target = STEPS if name in cartpole.RULES else None
+            rows.append(row(f"CartPole, {name}: lead over the static network", lead, "steps", note, target))
+    return rows
+
+
 def main() -> None:
     """Measure and write benchmarks/results/lives/hebbian.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="outer seeds (default 5)")
-    parser.add_argument("--generations", type=int, default=200, help="of a search on digits (default 200)")
-    parser.add_argument("--rules", nargs="*", default=list(digits.RULES), help="search these only, and write no result")
     options = parser.parse_args()
     prepare_jax()
+    parts: tuple[list[Result], list[Result]] = ([], [])
+    references = []
     for seed in range(options.seeds):
-        for rule in options.rules:
-            name = f"digits-{rule}-{seed}-{options.generations}"
-            found = kept(name, lambda rule=rule, seed=seed: digits.one_search(rule, seed, options.generations))
-            result = kept(
-                f"{name}-test", lambda rule=rule, seed=seed, found=found: digits.one_test(rule, seed, found["champion"])
-            )
-            print(name, {k: [round(v["accuracy"][i], 2) for i in (1, -1)] for k, v in result["arms"].items()}, flush=True)
-        reference = kept(f"digits-reference-{seed}", partial(digits.one_reference, seed))
-        print(seed, {k: round(v["accuracy"][-1], 3) for k, v in reference.items()}, flush=True)
+        for name, part, found in (("digits", digits, parts[0]), ("cartpole", cartpole, parts[1])):
+            found.append({})
+            for learner in part.LEARNERS:
+                what = f"{name}-{learner}-{seed}-{part.GENERATIONS}"
+                search = kept(what, partial(part.one_search, learner, seed))
+                tested = kept(f"{what}-test", partial(part.one_test, learner, seed, search["champion"]))
+                found[-1][learner] = tested | {name: search[name] for name in ("rule", "lives", "seconds")}
+                print(what, flush=True)
+        references.append(kept(f"digits-reference-{seed}", partial(digits.one_reference, seed)))
+    seconds = {
+        n: np.mean([r[n]["seconds"] for r in part for n in r]) for n, part in zip(("digits", "CartPole"), parts, strict=True)
+    }
+    budget = "; ".join(
+        [
+            f"digits: {digits.GENERATIONS} generations of {digits.STRATEGY.population} genomes x 4 lives, {digits.TEST_LIVES} test lives",
+            f"CartPole: {cartpole.GENERATIONS} of {cartpole.STRATEGY.population} x 16, {cartpole.TEST_LIVES} test lives",
+        ]
+    )
+    rows = digit_rows(parts[0], references) + cartpole_rows(parts[1])
+    draw(*parts, references)
+    write_result(
+        "lives", "hebbian", rows, command="python -m benchmarks.lives.hebbian", seeds=options.seeds, budget=budget,
+        figure="hebbian.png",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

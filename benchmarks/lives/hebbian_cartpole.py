@@ -22,28 +22,29 @@ from evodev.tasks import CartPole
 
 TASK = CartPole(horizon=200)
 RULES: dict[str, Learner] = {
-    "own": Neuromodulated("own"),
-    "reward": Neuromodulated("reward"),
     "hebbian": HebbianRule(),
+    "own modulator": Neuromodulated("own"),
+    "reward": Neuromodulated("reward"),
 }
-STATIC: dict[str, Learner] = {"no learning, evolved": NoLearning(), "in context": InContext()}
-"""Rivals in which no synapse ever changes; the second can still learn in its activity."""
+LEARNERS: dict[str, Learner] = RULES | {"innate": NoLearning(), "in context": InContext()}
+"""With the rivals in which no synapse ever changes; the second can still learn in its activity."""
 STRATEGY = Strategy("Open_ES", population=64, sigma=0.2, sigma_final=0.1, learning_rate=0.1, learning_rate_final=0.02)
-TEST_LIVES, DRAWS = 256, 6
+GENERATIONS, TEST_LIVES, DRAWS = 100, 256, 6
 
 
 def organism_of(name: str) -> Organism:
     """Every weight a gene: seven inputs (the last action and reward among them), eight hidden neurons and a skip.
 
     The hidden neurons are even functions of what is seen, for a modulator that tells how far things are from right; what is
-    seen reaches the outputs straight too, for an answer that is odd.
+    seen reaches the outputs straight too, for an answer that is odd. What the outputs read is blank at birth where a rule is to
+    write on it: a policy that is right in half the worlds, and never learned, would be the easiest thing to evolve.
     """
-    learner = (RULES | STATIC)[name]
+    learner = LEARNERS[name]
     sensed = learner.senses(TASK.inputs, TASK.outputs, TASK.offers)
     if isinstance(learner, InContext):
         substrate = recurrent(sensed, 16, TASK.outputs, ticks=2)
     else:
-        substrate = mlp((sensed, 8, TASK.outputs), activation="abs", skip=True)
+        substrate = mlp((sensed, 8, TASK.outputs), activation="abs", skip=True, blank_readout=name in RULES)
     return Organism(substrate, Decoder(CellTypes(), Direct(), AllSynapses()), learner)
 
 
@@ -59,13 +60,13 @@ def measures(log: LifetimeLog) -> dict[str, Any]:
     }
 
 
-def one_search(name: str, seed: int, generations: int) -> dict[str, Any]:
+def one_search(name: str, seed: int) -> dict[str, Any]:
     """Evolve weights and rule together."""
     organism, began = organism_of(name), time.perf_counter()
-    schedule = Schedule(generations, lives=16, validation_lives=64, block=20)
+    schedule = Schedule(GENERATIONS, lives=16, validation_lives=64, block=20)
     search = Search(organism, TASK, STRATEGY, schedule, seed=seed, devices=1)
     state, validation = search.start(), []
-    while int(state.generation) < generations:
+    while int(state.generation) < GENERATIONS:
         state, records = search.advance(state)
         validation.append(records[-1]["validation_champion"])
     genes = {n: v for n, v in search.spec.unpack(state.champion).items() if n.startswith("learner/")}
@@ -73,7 +74,7 @@ def one_search(name: str, seed: int, generations: int) -> dict[str, Any]:
         "champion": np.asarray(state.champion).tolist(),
         "rule": {n.removeprefix("learner/"): np.asarray(v).tolist() for n, v in genes.items()},
         "validation": validation,
-        "lives": search.lives_at(generations),
+        "lives": search.lives_at(GENERATIONS),
         "seconds": time.perf_counter() - began,
     }
 

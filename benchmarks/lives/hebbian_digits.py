@@ -23,7 +23,7 @@ from evodev.substrate import Population, Projection, Substrate
 from evodev.tasks import FewShotDigits
 
 TASK = FewShotDigits()
-RULES: dict[str, Learner] = {
+LEARNERS: dict[str, Learner] = {
     "delta": HebbianRule(log_rate=1.0),
     "target": HebbianRule(teaching="target", log_rate=1.0),
     "oja": HebbianRule("oja", log_rate=1.0),
@@ -32,7 +32,7 @@ RULES: dict[str, Learner] = {
 """The rules whose coefficients evolve. ``target`` knows no error at all; the others know that of the outputs, at the outputs (and
 ``three-factor`` sends it back through weights drawn at birth that never change)."""
 STRATEGY = Strategy("Open_ES", population=32, sigma=0.1, sigma_final=0.03, learning_rate=0.1, learning_rate_final=0.01)
-TEST_LIVES, DRAWS = 128, 6
+GENERATIONS, TEST_LIVES, DRAWS = 100, 128, 6
 SCHEDULE = (0, 1, 2, 3, 5, 8, 13, 20)
 """Samples a class after which test lives are probed."""
 
@@ -72,17 +72,17 @@ def measures(log: LifetimeLog) -> dict[str, Any]:
 def organism_of(rule: str) -> Organism:
     """The decoder of the default search with a local rule in place of its episodic read-out."""
     wiring = RelativePosition(radius=(0.35, 0.45, 1.5), waves=(3, 3, 1), form=("kernel", "kernel", "pool"))
-    return Organism(substrate(), Decoder(CellTypes(), wiring, Budget(0.2)), RULES[rule])
+    return Organism(substrate(), Decoder(CellTypes(), wiring, Budget(0.2)), LEARNERS[rule])
 
 
-def one_search(rule: str, seed: int, generations: int) -> dict[str, Any]:
+def one_search(rule: str, seed: int) -> dict[str, Any]:
     """Evolve wiring and rule together."""
     organism, began = organism_of(rule), time.perf_counter()
     key_start = jax.random.fold_in(jax.random.key(seed), 0x4EB)
-    schedule = Schedule(generations, lives=4, validation_lives=32, block=10, probes=3)
+    schedule = Schedule(GENERATIONS, lives=4, validation_lives=32, block=10, probes=3)
     search = Search(organism, TASK, STRATEGY, schedule, seed=seed, devices=1)
     state, validation = search.start(Controls(organism).start(key_start)), []
-    while int(state.generation) < generations:
+    while int(state.generation) < GENERATIONS:
         state, records = search.advance(state)
         validation.append(records[-1]["validation_champion"])
     genes = {n: v for n, v in search.spec.unpack(state.champion).items() if n.startswith("learner/")}
@@ -90,7 +90,7 @@ def one_search(rule: str, seed: int, generations: int) -> dict[str, Any]:
         "champion": np.asarray(state.champion).tolist(),
         "rule": {n.removeprefix("learner/"): float(v) for n, v in genes.items()},
         "validation": validation,
-        "lives": search.lives_at(generations),
+        "lives": search.lives_at(GENERATIONS),
         "seconds": time.perf_counter() - began,
     }
 
