@@ -17,7 +17,7 @@ from evodev.learners import HebbianRule, InContext, Learner, Neuromodulated, NoL
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
 from evodev.search import Schedule, Search, Strategy
-from evodev.substrate import mlp, recurrent
+from evodev.substrate import Population, Projection, Substrate, recurrent
 from evodev.tasks import CartPole
 
 TASK = CartPole(horizon=200)
@@ -28,23 +28,35 @@ RULES: dict[str, Learner] = {
 }
 LEARNERS: dict[str, Learner] = RULES | {"innate": NoLearning(), "in context": InContext()}
 """With the rivals in which no synapse ever changes; the second can still learn in its activity."""
-STRATEGY = Strategy("Open_ES", population=64, sigma=0.2, sigma_final=0.1, learning_rate=0.1, learning_rate_final=0.02)
+STRATEGY = Strategy("Open_ES", population=32, sigma=0.2, sigma_final=0.1, learning_rate=0.1, learning_rate_final=0.02)
 GENERATIONS, TEST_LIVES, DRAWS = 100, 256, 6
 
 
 def organism_of(name: str) -> Organism:
-    """Every weight a gene: seven inputs (the last action and reward among them), eight hidden neurons and a skip.
+    """Every weight a gene: seven inputs (the last action and reward among them), and two kinds of hidden neurons.
 
-    The hidden neurons are even functions of what is seen, for a modulator that tells how far things are from right; what is
-    seen reaches the outputs straight too, for an answer that is odd. What the outputs read is blank at birth where a rule is to
-    write on it: a policy that is right in half the worlds, and never learned, would be the easiest thing to evolve.
+    ``lean`` is odd in what is seen, for an answer that has to be; ``worry`` is even, for a modulator that tells how far things
+    are from right. What the outputs read is blank at birth where a rule is to write on it: a policy that is right in half the
+    worlds, and never learned, would be the easiest thing to evolve.
     """
     learner = LEARNERS[name]
     sensed = learner.senses(TASK.inputs, TASK.outputs, TASK.offers)
     if isinstance(learner, InContext):
         substrate = recurrent(sensed, 16, TASK.outputs, ticks=2)
     else:
-        substrate = mlp((sensed, 8, TASK.outputs), activation="abs", skip=True, blank_readout=name in RULES)
+        substrate = Substrate(
+            (
+                Population("input", (sensed,), activation="linear"),
+                Population("lean", (6,), activation="tanh"),
+                Population("worry", (6,), activation="abs"),
+                Population("output", (TASK.outputs,), activation="linear"),
+            ),
+            (
+                Projection("input", "lean"),
+                Projection("input", "worry"),
+                Projection("lean", "output", blank=name in RULES),
+            ),
+        )
     return Organism(substrate, Decoder(CellTypes(), Direct(), AllSynapses()), learner)
 
 
