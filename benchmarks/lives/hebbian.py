@@ -33,6 +33,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from benchmarks.common import write_result
 from benchmarks.lives import hebbian_cartpole as cartpole
@@ -43,6 +45,14 @@ from evodev.comparison import interval
 CACHE = Path(__file__).parent / ".cache" / "hebbian"
 LEAD, STEPS = 0.2, 20.0
 """Targets: of accuracy over the controls after 20 samples a class; of steps over a static network in the third episode."""
+
+COLOURS = ("#08519c", "#d4820f", "#2f8f5b", "#22262b", "#7f8792")
+CONTROLS = {
+    "learning off": "#9c2f78",
+    "random rule": "#c4669f",
+    "random genome": "#651a4e",
+    "evolved rule, random wiring": "#b58db0",
+}
 
 Result = dict[str, Any]
 """Of one seed: arms by search."""
@@ -71,7 +81,7 @@ def digit_rows(results: list[Result], references: list[dict[str, Any]]) -> list[
         arms = {name: [r[rule]["arms"][name] for r in results] for name in results[0][rule]["arms"]}
         own = arms["evolved"]
         for count in (1, 5, 20):
-            at = digits.SCHEDULE.index(count)
+            at = digits.PROBES.index(count)
             rows.append(row(f"digits, {rule}: {count} samples a class", [a["accuracy"][at] for a in own], "accuracy"))
         rows.append(row(f"digits, {rule}: AULC", [a["aulc"] for a in own], "nats", "ignorance is 1.609"))
         rows.append(row(f"digits, {rule}: jumpstart", [a["jumpstart"] for a in own], "nats", "below ignorance at birth"))
@@ -85,7 +95,7 @@ def digit_rows(results: list[Result], references: list[dict[str, Any]]) -> list[
             rows.append(row(f"digits, {rule}: lead over {name}", lead, "accuracy", note, LEAD))
     for name in references[0]:
         final = [r[name]["accuracy"][-1] for r in references]
-        one, five = (np.mean([r[name]["accuracy"][digits.SCHEDULE.index(n)] for r in references]) for n in (1, 5))
+        one, five = (np.mean([r[name]["accuracy"][digits.PROBES.index(n)] for r in references]) for n in (1, 5))
         rows.append(row(f"digits, {name}: 20 samples a class", final, "accuracy", f"{one:.2f} after 1, {five:.2f} after 5"))
     return rows
 
@@ -110,6 +120,41 @@ def cartpole_rows(results: list[Result]) -> list[dict[str, Any]]:
     return rows
 
 
+def line(axis: Axes, x: list[int], curves: list[list[float]], label: str, color: str, **style: Any) -> None:
+    """Mean over seeds with its interval."""
+    mean, lo, hi = interval(np.array(curves), 2000)
+    axis.plot(x, mean, color=color, label=label, **style)
+    axis.fill_between(x, lo, hi, color=color, alpha=0.15, linewidth=0)
+
+
+def draw(on_digits: list[Result], on_cartpole: list[Result], references: list[dict[str, Any]]) -> Figure:
+    """Accuracy against samples a class, and steps balanced against episodes; bands are intervals over seeds."""
+    figure = Figure(figsize=(11.5, 4.0), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    x = list(digits.PROBES)
+    for rule, color in zip(on_digits[0], COLOURS, strict=False):
+        line(left, x, [r[rule]["arms"]["evolved"]["accuracy"] for r in on_digits], f"evolved: {rule}", color, linewidth=2.2)
+    first = next(iter(digits.LEARNERS))
+    for arm, color in CONTROLS.items():
+        line(left, x, [r[first]["arms"][arm]["accuracy"] for r in on_digits], f"{first}, {arm}", color, linestyle="--")
+    for name, dash in zip(references[0], ((0, (1, 2)), (0, (4, 3)), (0, (8, 2))), strict=True):
+        left.plot(x, np.mean([r[name]["accuracy"] for r in references], axis=0), color="#3f4650", linestyle=dash, label=name)
+    left.set(xlabel="samples a class", ylabel="accuracy, test lives", title="Few-shot digits, labels redrawn")
+    for name, color in zip(on_cartpole[0], COLOURS, strict=False):
+        curves = [r[name]["arms"]["evolved"]["returns"][1:] for r in on_cartpole]
+        line(right, [1, 2, 3], curves, f"evolved: {name}", color, linewidth=2.2, marker="o")
+    first = next(iter(cartpole.LEARNERS))
+    for arm, color in CONTROLS.items():
+        curves = [r[first]["arms"][arm]["returns"][1:] for r in on_cartpole]
+        line(right, [1, 2, 3], curves, f"{first}, {arm}", color, linestyle="--")
+    right.set(xlabel="episode of a life", ylabel="steps balanced, of 200", title="CartPole, muscles and physics redrawn")
+    right.set_xticks([1, 2, 3])
+    for axis in (left, right):
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
 def main() -> None:
     """Measure and write benchmarks/results/lives/hebbian.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -128,17 +173,12 @@ def main() -> None:
                 found[-1][learner] = tested | {name: search[name] for name in ("rule", "lives", "seconds")}
                 print(what, flush=True)
         references.append(kept(f"digits-reference-{seed}", partial(digits.one_reference, seed)))
-    seconds = {
-        n: np.mean([r[n]["seconds"] for r in part for n in r]) for n, part in zip(("digits", "CartPole"), parts, strict=True)
-    }
     budget = "; ".join(
-        [
-            f"digits: {digits.GENERATIONS} generations of {digits.STRATEGY.population} genomes x 4 lives, {digits.TEST_LIVES} test lives",
-            f"CartPole: {cartpole.GENERATIONS} of {cartpole.STRATEGY.population} x 16, {cartpole.TEST_LIVES} test lives",
-        ]
-    )
+        f"{name}: {part.GENERATIONS} generations of {part.STRATEGY.population} genomes x {part.SCHEDULE.lives} lives, "
+        f"{part.TEST_LIVES} test lives" for name, part in (("digits", digits), ("CartPole", cartpole))
+    )  # fmt: skip
     rows = digit_rows(parts[0], references) + cartpole_rows(parts[1])
-    draw(*parts, references)
+    draw(*parts, references).savefig(result_path("lives", "hebbian").with_suffix(".png"), dpi=150)
     write_result(
         "lives", "hebbian", rows, command="python -m benchmarks.lives.hebbian", seeds=options.seeds, budget=budget,
         figure="hebbian.png",

@@ -30,6 +30,7 @@ LEARNERS: dict[str, Learner] = RULES | {"innate": NoLearning(), "in context": In
 """With the rivals in which no synapse ever changes; the second can still learn in its activity."""
 STRATEGY = Strategy("Open_ES", population=32, sigma=0.2, sigma_final=0.1, learning_rate=0.1, learning_rate_final=0.02)
 GENERATIONS, TEST_LIVES, DRAWS = 100, 256, 6
+SCHEDULE = Schedule(GENERATIONS, lives=16, validation_lives=64, block=20)
 
 
 def organism_of(name: str) -> Organism:
@@ -75,8 +76,7 @@ def measures(log: LifetimeLog) -> dict[str, Any]:
 def one_search(name: str, seed: int) -> dict[str, Any]:
     """Evolve weights and rule together."""
     organism, began = organism_of(name), time.perf_counter()
-    schedule = Schedule(GENERATIONS, lives=16, validation_lives=64, block=20)
-    search = Search(organism, TASK, STRATEGY, schedule, seed=seed, devices=1)
+    search = Search(organism, TASK, STRATEGY, SCHEDULE, seed=seed, devices=1)
     state, validation = search.start(), []
     while int(state.generation) < GENERATIONS:
         state, records = search.advance(state)

@@ -33,7 +33,8 @@ LEARNERS: dict[str, Learner] = {
 ``three-factor`` sends it back through weights drawn at birth that never change)."""
 STRATEGY = Strategy("Open_ES", population=32, sigma=0.1, sigma_final=0.03, learning_rate=0.1, learning_rate_final=0.01)
 GENERATIONS, TEST_LIVES, DRAWS = 100, 128, 6
-SCHEDULE = (0, 1, 2, 3, 5, 8, 13, 20)
+SCHEDULE = Schedule(GENERATIONS, lives=4, validation_lives=32, block=10, probes=3)
+PROBES = (0, 1, 2, 3, 5, 8, 13, 20)
 """Samples a class after which test lives are probed."""
 
 
@@ -58,13 +59,13 @@ def substrate() -> Substrate:
 
 def measures(log: LifetimeLog) -> dict[str, Any]:
     """Accuracy at every probe, and what the loss says, means over lives and draws."""
-    loss = np.where(np.isfinite(log.loss), np.minimum(log.loss, 100.0), 100.0).reshape(-1, len(SCHEDULE))
-    score = np.nan_to_num(np.asarray(log.score)).reshape(-1, len(SCHEDULE))
+    loss = np.where(np.isfinite(log.loss), np.minimum(log.loss, 100.0), 100.0).reshape(-1, len(PROBES))
+    score = np.nan_to_num(np.asarray(log.score)).reshape(-1, len(PROBES))
     return {
         "accuracy": score.mean(0).tolist(),
-        "aulc": float(np.mean(aulc(cast(Any, loss), SCHEDULE))),
+        "aulc": float(np.mean(aulc(cast(Any, loss), PROBES))),
         "jumpstart": float(np.mean(jumpstart(cast(Any, loss), TASK.ignorant_loss))),
-        "slope": float(np.mean(slope_aligned(cast(Any, loss), SCHEDULE))),
+        "slope": float(np.mean(slope_aligned(cast(Any, loss), PROBES))),
         "failed": float(np.mean(np.asarray(log.failed))),
     }
 
@@ -79,8 +80,7 @@ def one_search(rule: str, seed: int) -> dict[str, Any]:
     """Evolve wiring and rule together."""
     organism, began = organism_of(rule), time.perf_counter()
     key_start = jax.random.fold_in(jax.random.key(seed), 0x4EB)
-    schedule = Schedule(GENERATIONS, lives=4, validation_lives=32, block=10, probes=3)
-    search = Search(organism, TASK, STRATEGY, schedule, seed=seed, devices=1)
+    search = Search(organism, TASK, STRATEGY, SCHEDULE, seed=seed, devices=1)
     state, validation = search.start(Controls(organism).start(key_start)), []
     while int(state.generation) < GENERATIONS:
         state, records = search.advance(state)
@@ -98,9 +98,7 @@ def one_search(rule: str, seed: int) -> dict[str, Any]:
 def one_test(rule: str, seed: int, champion: list[float]) -> dict[str, Any]:
     """The champion and its controls on test lives."""
     organism, key = organism_of(rule), jax.random.fold_in(jax.random.key(seed), 0x7E5)
-    logs = live_controls(
-        organism, jnp.asarray(champion), TASK, test_lives(TASK, TEST_LIVES), SCHEDULE, DRAWS, Chunk(1, 4), key=key
-    )
+    logs = live_controls(organism, jnp.asarray(champion), TASK, test_lives(TASK, TEST_LIVES), PROBES, DRAWS, Chunk(1, 4), key=key)
     return {"arms": {name: measures(log) for name, log in logs.items()}, "synapses": float(logs["evolved"].synapses.mean())}
 
 
@@ -117,7 +115,7 @@ def one_reference(seed: int) -> dict[str, Any]:
         arm: Arm = BASELINES[name].build(name, setting, key=jax.random.key(seed), say=lambda line: None)
         log = live_subjects(
             arm.develop, jax.tree.map(lambda x: jnp.asarray(x)[None], arm.subject), arm.learner, arm.substrate, TASK, lives,
-            SCHEDULE, key=jax.random.key(seed), stochastic=arm.stochastic, chunk=Chunk(1, 4), devices=1,
+            PROBES, key=jax.random.key(seed), stochastic=arm.stochastic, chunk=Chunk(1, 4), devices=1,
         )  # fmt: skip
         out[name] = measures(log)
     return out
