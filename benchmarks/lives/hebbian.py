@@ -36,7 +36,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.common import write_result
+from benchmarks.common import result_path, write_result
 from benchmarks.lives import hebbian_cartpole as cartpole
 from benchmarks.lives import hebbian_digits as digits
 from evodev.cli import prepare_jax
