@@ -28,7 +28,7 @@ RULES: dict[str, Learner] = {
 }
 LEARNERS: dict[str, Learner] = RULES | {"innate": NoLearning(), "in context": InContext()}
 """With the rivals in which no synapse ever changes; the second can still learn in its activity."""
-STRATEGY = Strategy("Open_ES", population=32, sigma=0.2, sigma_final=0.1, learning_rate=0.1, learning_rate_final=0.02)
+STRATEGY = Strategy("SNES", population=32, sigma=0.5)
 GENERATIONS, TEST_LIVES, DRAWS = 100, 256, 6
 SCHEDULE = Schedule(GENERATIONS, lives=16, validation_lives=64, block=20)
 
