@@ -88,6 +88,17 @@ def test_in_a_genome_of_zeros_only_the_delta_rule_works() -> None:
     np.testing.assert_allclose(learned.weights[LAST], np.array([[1, 0], [0.5, 1]]) + delta, rtol=1e-4)
 
 
+@pytest.mark.parametrize("inputs", [2, 50])
+def test_a_drive_moves_as_far_in_a_network_of_any_size(inputs: int) -> None:
+    substrate, rule = mlp((inputs, 2)), HebbianRule(teaching="target", log_rate=-1.0)
+    born, x = random_network(substrate), jnp.ones((1, inputs))
+    genes = rule.genome_spec(substrate).unpack(jnp.zeros(rule.genome_spec(substrate).size))
+    state = rule.init(genes, born, substrate, key=KEY)
+    learned = rule.step(genes, state, x, jnp.array([1]), substrate, key=KEY)
+    moved = rule.predict(genes, learned, x, substrate) - rule.predict(genes, state, x, substrate)
+    np.testing.assert_allclose(moved, [[0.0, np.exp(-1.0)]], atol=1e-5)
+
+
 def test_ojas_rule_decays_with_the_square_of_the_post_activity_and_finds_the_first_component() -> None:
     rule = HebbianRule("oja")
     learned = _step(rule, _genes(rule, F_A=0.1), _network())
