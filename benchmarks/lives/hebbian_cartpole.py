@@ -28,9 +28,9 @@ RULES: dict[str, Learner] = {
 }
 LEARNERS: dict[str, Learner] = RULES | {"innate": NoLearning(), "in context": InContext()}
 """With the rivals in which no synapse ever changes; the second can still learn in its activity."""
-STRATEGY = Strategy("SNES", population=32, sigma=0.5)
-GENERATIONS, TEST_LIVES, DRAWS = 100, 256, 6
-SCHEDULE = Schedule(GENERATIONS, lives=16, validation_lives=64, block=20)
+STRATEGY = Strategy("SNES", population=32, sigma=0.5, learning_rate=0.1, learning_rate_final=0.02)
+GENERATIONS, TEST_LIVES, DRAWS = 150, 256, 6
+SCHEDULE = Schedule(GENERATIONS, lives=16, validation_lives=64, block=25)
 
 
 def organism_of(name: str) -> Organism:
