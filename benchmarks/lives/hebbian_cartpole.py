@@ -13,21 +13,17 @@ from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.direct import Direct
 from evodev.evaluation import Chunk, live_subjects
-from evodev.learners import HebbianRule, InContext, Learner, Neuromodulated, NoLearning
+from evodev.learners import HebbianRule, Learner, Neuromodulated, NoLearning
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
 from evodev.search import Schedule, Search, Strategy
-from evodev.substrate import Population, Projection, Substrate, recurrent
+from evodev.substrate import Population, Projection, Substrate
 from evodev.tasks import CartPole
 
 TASK = CartPole(horizon=200)
-RULES: dict[str, Learner] = {
-    "hebbian": HebbianRule(),
-    "own modulator": Neuromodulated("own"),
-    "reward": Neuromodulated("reward"),
-}
-LEARNERS: dict[str, Learner] = RULES | {"innate": NoLearning(), "in context": InContext()}
-"""With the rivals in which no synapse ever changes; the second can still learn in its activity."""
+RULES: dict[str, Learner] = {"own modulator": Neuromodulated("own"), "hebbian": HebbianRule()}
+LEARNERS: dict[str, Learner] = RULES | {"innate": NoLearning()}
+"""With the rival in which no synapse ever changes."""
 STRATEGY = Strategy("SNES", population=32, sigma=0.5, learning_rate=0.1, learning_rate_final=0.02)
 GENERATIONS, TEST_LIVES, DRAWS = 150, 256, 6
 SCHEDULE = Schedule(GENERATIONS, lives=16, validation_lives=64, block=25)
@@ -40,25 +36,16 @@ def organism_of(name: str) -> Organism:
     are from right. What the outputs read is blank at birth where a rule is to write on it: a policy that is right in half the
     worlds, and never learned, would be the easiest thing to evolve.
     """
-    learner = LEARNERS[name]
-    sensed = learner.senses(TASK.inputs, TASK.outputs, TASK.offers)
-    if isinstance(learner, InContext):
-        substrate = recurrent(sensed, 16, TASK.outputs, ticks=2)
-    else:
-        substrate = Substrate(
-            (
-                Population("input", (sensed,), activation="linear"),
-                Population("lean", (6,), activation="tanh"),
-                Population("worry", (6,), activation="abs"),
-                Population("output", (TASK.outputs,), activation="linear"),
-            ),
-            (
-                Projection("input", "lean"),
-                Projection("input", "worry"),
-                Projection("lean", "output", blank=name in RULES),
-            ),
-        )
-    return Organism(substrate, Decoder(CellTypes(), Direct(), AllSynapses()), learner)
+    substrate = Substrate(
+        (
+            Population("input", (TASK.inputs,), activation="linear"),
+            Population("lean", (6,), activation="tanh"),
+            Population("worry", (6,), activation="abs"),
+            Population("output", (TASK.outputs,), activation="linear"),
+        ),
+        (Projection("input", "lean"), Projection("input", "worry"), Projection("lean", "output", blank=name in RULES)),
+    )
+    return Organism(substrate, Decoder(CellTypes(), Direct(), AllSynapses()), LEARNERS[name])
 
 
 def measures(log: LifetimeLog) -> dict[str, Any]:
