@@ -71,16 +71,8 @@ def row(label: str, values: list[float], unit: str, note: str = "", target: floa
     """Mean over seeds with its interval; a target is met by the interval's lower end."""
     mean, lo, hi = (float(x) for x in interval(np.array(values, np.float64), 2000))
     met = None if target is None else bool(lo > target)
-    return {
-        "label": label,
-        "measured": mean,
-        "lo": lo,
-        "hi": hi,
-        "unit": unit,
-        "target": target,
-        "met": met,
-        "note": f"{note}; {len(values)} seeds".removeprefix("; "),
-    }
+    note = f"{note}; {len(values)} seeds".removeprefix("; ")
+    return {"label": label, "measured": mean, "lo": lo, "hi": hi, "unit": unit, "target": target, "met": met, "note": note}
 
 
 def digit_rows(results: list[Result], references: list[dict[str, Any]]) -> list[dict[str, Any]]:

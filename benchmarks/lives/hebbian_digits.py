@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.lives.hebbian_controls import Controls, live_controls, test_lives
 from evodev.baselines import BASELINES, Arm, Setting
+from evodev.baselines.random_networks import TunedGrid
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import Budget
@@ -111,8 +112,9 @@ def one_reference(seed: int) -> dict[str, Any]:
         fitness=Fitness(), budget=0, evolve=False, seed=seed,
     )  # fmt: skip
     lives, out = test_lives(TASK, TEST_LIVES), {}
-    for name in ("nearest centroid on inputs", "1-NN on inputs", "dense, tuned backprop"):
-        arm: Arm = BASELINES[name].build(name, setting, key=jax.random.key(seed), say=lambda line: None)
+    known = {name: BASELINES[name] for name in ("nearest centroid on inputs", "1-NN on inputs")}
+    for name, baseline in (known | {"dense, tuned backprop": TunedGrid("dense", lives=4)}).items():
+        arm: Arm = baseline.build(name, setting, key=jax.random.key(seed), say=lambda line: None)
         log = live_subjects(
             arm.develop, jax.tree.map(lambda x: jnp.asarray(x)[None], arm.subject), arm.learner, arm.substrate, TASK, lives,
             PROBES, key=jax.random.key(seed), stochastic=arm.stochastic, chunk=Chunk(1, 4), devices=1,
