@@ -1,1 +1,1 @@
-"""What learning in life achieves, and what it costs."""
+"""What lives reach, and what they cost."""
