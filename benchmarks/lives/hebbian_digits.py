@@ -16,7 +16,7 @@ from evodev.decoders.sparsity import Budget
 from evodev.decoders.wiring.relative import RelativePosition
 from evodev.evaluation import Chunk, live_subjects
 from evodev.fitness import Fitness, aulc, jumpstart, slope_aligned
-from evodev.learners import HebbianRule, Learner, Neuromodulated
+from evodev.learners import HebbianRule, Learner
 from evodev.lifetime import LifetimeLog
 from evodev.organism import Organism
 from evodev.search import Schedule, Search, Strategy
@@ -25,13 +25,10 @@ from evodev.tasks import FewShotDigits
 
 TASK = FewShotDigits()
 LEARNERS: dict[str, Learner] = {
-    "delta": HebbianRule(log_rate=1.0),
     "target": HebbianRule(teaching="target", log_rate=1.0),
-    "oja": HebbianRule("oja", log_rate=1.0),
-    "three-factor": Neuromodulated(log_rate=1.0),
+    "delta": HebbianRule(log_rate=1.0),
 }
-"""The rules whose coefficients evolve. ``target`` knows no error at all; the others know that of the outputs, at the outputs (and
-``three-factor`` sends it back through weights drawn at birth that never change)."""
+"""The rules whose coefficients evolve. ``target`` knows no error at all; ``delta`` knows that of the outputs, at the outputs."""
 STRATEGY = Strategy("Open_ES", population=32, sigma=0.1, sigma_final=0.03, learning_rate=0.1, learning_rate_final=0.01)
 GENERATIONS, TEST_LIVES, DRAWS = 100, 128, 6
 SCHEDULE = Schedule(GENERATIONS, lives=4, validation_lives=32, block=10, probes=3)
