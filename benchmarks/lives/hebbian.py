@@ -186,12 +186,12 @@ def main() -> None:
         f"{part.TEST_LIVES} test lives" for name, part in (("digits", digits), ("CartPole", cartpole))
     )  # fmt: skip
     rows = digit_rows(parts[0], references) + cartpole_rows(parts[1])
-    draw(*parts, references).savefig(result_path("lives", "hebbian").with_suffix(".png"), dpi=150)
     write_result(
         "lives", "hebbian", rows, command="python -m benchmarks.lives.hebbian", seeds=options.seeds,
         budget=budget,
         figure="hebbian.png",
     )  # fmt: skip
+    draw(*parts, references).savefig(result_path("lives", "hebbian").with_suffix(".png"), dpi=150)
 
 
 if __name__ == "__main__":
