@@ -22,7 +22,10 @@ class HebbianRuleState(NamedTuple):
 
 @dataclass(frozen=True)
 class HebbianRule(Learner):
-    """dw = rate (A o_i o_j + B o_i + C o_j + D) on every synapse that exists, averaged over the batch; biases stay.
+    """dw = rate / n (A o_i o_j + B o_i + C o_j + D) on every synapse that exists, averaged over the batch; biases stay.
+
+    n is the size of the population that sends: what moves at the rate is a neuron's drive, in a small and in a large
+    network alike. A rate of single synapses that suits ten inputs is unstable with a thousand.
 
     The label enters as the activity of the outputs while the network learns, the only place where it does: with teaching
     ``target`` they are clamped to it (1 for the class, 0 for the others; or the values), with ``error`` to target less
@@ -49,7 +52,7 @@ class HebbianRule(Learner):
     rule: Literal["abcd", "oja", "bcm"] = "abcd"
     teaching: Literal["error", "target"] = "error"
     source: Literal["projection", "channels"] = "projection"
-    log_rate: float = -1.0
+    log_rate: float = 0.0
     limit: float = 5.0
 
     def __post_init__(self) -> None:
@@ -73,7 +76,9 @@ class HebbianRule(Learner):
         for p in substrate.projections:
             taught = p.post == substrate.output.name
             names = "ABCD" if taught or self.rule == "abcd" else "A"
-            genes += [Gene(f"{p.name}/{name}", (), float(taught and name == "A"), 0.1) for name in names]
+            # what no target holds back adds up over a life: a random rule must leave the network that was grown standing
+            scale = 0.3 if taught else 0.03
+            genes += [Gene(f"{p.name}/{name}", (), float(taught and name == "A"), scale) for name in names]
         return spec_of(genes)
 
     def init(self, genes: Genes, network: Network, substrate: Substrate, *, key: Key) -> HebbianRuleState:
@@ -108,7 +113,7 @@ class HebbianRule(Learner):
             change = self._change(genes, network, p, active[p.pre], active[p.post], squares.get(p.post), taught=p.post == output)
             # a weight that was born beyond the limit may stay there
             limit = jnp.maximum(self.limit, jnp.abs(w))
-            moved = w + rate * network.gains.get(p.name, 1.0) * change
+            moved = w + rate / len(w) * network.gains.get(p.name, 1.0) * change
             weights[p.name] = mask * jnp.clip(moved, -limit, limit)
         return HebbianRuleState(replace(network, weights=weights), squares, state.age + 1.0)
 
@@ -127,7 +132,7 @@ class HebbianRule(Learner):
         *,
         taught: bool,
     ) -> Matrix:
-        """dw / rate."""
+        """dw n / rate."""
 
         def coefficient(name: str) -> Array:
             own = network.channels.get(name, {}).get(projection.name) if self.source == "channels" else None

@@ -1,5 +1,6 @@
 """Three-factor learning: activity marks a synapse, a modulator changes it (Fremaux & Gerstner 2016; Bellec et al. 2020)."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -51,13 +52,14 @@ class Neuromodulated(Learner):
 
     Attributes:
         factor: the third factor.
-        log_rate: natural logarithm of a rate in a genome of zeros.
+        log_rate: natural logarithm of the rate at which a neuron's drive moves, in a genome of zeros; that of a synapse is
+            divided by the size of the population that sends, so that networks of all sizes are stable.
         limit: largest magnitude of a weight that changes.
         noise: spread of what is done around the outputs, in a life that acts by values.
     """
 
     factor: Literal["error", "reward", "own"] = "error"
-    log_rate: float = -1.0
+    log_rate: float = 0.0
     limit: float = 5.0
     noise: float = 0.3
 
@@ -76,11 +78,13 @@ class Neuromodulated(Learner):
         for p in substrate.projections:
             taught = p.post == substrate.output.name
             alone = taught and self.factor == "error"
-            genes += [Gene(f"{p.name}/log_rate", (), self.log_rate, 0.5), Gene(f"{p.name}/decay", (), -2.0)]
+            per_synapse = self.log_rate - math.log(substrate.shape(p)[0])
+            genes += [Gene(f"{p.name}/log_rate", (), per_synapse, 0.5), Gene(f"{p.name}/decay", (), -2.0)]
             # what a factor that is the same for all neurons makes grow, nothing holds back but the limit
             weak = 0.1 if self.factor == "error" else 0.01
-            genes += [Gene(f"{p.name}/A", (), 0.0 if alone else 1.0 if taught else weak, 0.1)]
-            genes += [Gene(f"{p.name}/B", (), 1.0 if alone else 0.0, 0.1)]
+            scale = 0.3 if taught else 0.1
+            genes += [Gene(f"{p.name}/A", (), 0.0 if alone else 1.0 if taught else weak, scale)]
+            genes += [Gene(f"{p.name}/B", (), 1.0 if alone else 0.0, scale)]
         if self.factor == "own":
             genes += [Gene(f"modulator/{p.name}", (p.size,), scale=p.size**-0.5) for p in inner_populations(substrate)]
             genes.append(Gene("modulator/bias", (), 1.0, 0.5))

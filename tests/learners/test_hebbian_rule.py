@@ -19,6 +19,7 @@ NET, FIRST, LAST = mlp((2, 2, 2), activation="linear"), "input->hidden1", "hidde
 X = jnp.array([[1.0, 2.0], [3.0, 0.0]])
 CLASSES = jnp.array([0, 1])
 RATE = 0.5
+"""Of a synapse: that of the drive, divided by the two inputs."""
 
 
 def _network(**changes) -> Network:
@@ -36,7 +37,7 @@ ANSWERS = np.array([[1.0 + 2.0, 4.0], [3.0, 0.0]])
 
 def _genes(rule: HebbianRule, **values: float) -> Genes:
     """All coefficients zero but those given, ``F_A`` for A of the first projection, ``L_A`` of the last."""
-    genes = {gene.name: jnp.zeros(()) for gene in rule.genome_spec(NET).genes} | {"log_rate": jnp.log(RATE)}
+    genes = {gene.name: jnp.zeros(()) for gene in rule.genome_spec(NET).genes} | {"log_rate": jnp.log(2 * RATE)}
     named = {f"{FIRST if k[0] == 'F' else LAST}/{k[2:]}": jnp.asarray(v) for k, v in values.items()}
     assert set(named) <= set(genes)
     return genes | named
@@ -83,8 +84,19 @@ def test_in_a_genome_of_zeros_only_the_delta_rule_works() -> None:
     genes = HebbianRule().genome_spec(NET).unpack(jnp.zeros(9))
     learned = _step(HebbianRule(), genes, _network())
     np.testing.assert_array_equal(learned.weights[FIRST], _network().weights[FIRST])
-    delta = np.exp(-1.0) * HIDDEN.T @ (np.eye(2) - _softmax(ANSWERS)) / 2 * np.array([[1, 0], [1, 1]])
+    delta = np.exp(0.0) / 2 * HIDDEN.T @ (np.eye(2) - _softmax(ANSWERS)) / 2 * np.array([[1, 0], [1, 1]])
     np.testing.assert_allclose(learned.weights[LAST], np.array([[1, 0], [0.5, 1]]) + delta, rtol=1e-4)
+
+
+@pytest.mark.parametrize("inputs", [2, 50])
+def test_a_drive_moves_as_far_in_a_network_of_any_size(inputs: int) -> None:
+    substrate, rule = mlp((inputs, 2)), HebbianRule(teaching="target", log_rate=-1.0)
+    born, x = random_network(substrate), jnp.ones((1, inputs))
+    genes = rule.genome_spec(substrate).unpack(jnp.zeros(rule.genome_spec(substrate).size))
+    state = rule.init(genes, born, substrate, key=KEY)
+    learned = rule.step(genes, state, x, jnp.array([1]), substrate, key=KEY)
+    moved = rule.predict(genes, learned, x, substrate) - rule.predict(genes, state, x, substrate)
+    np.testing.assert_allclose(moved, [[0.0, np.exp(-1.0)]], atol=1e-5)
 
 
 def test_ojas_rule_decays_with_the_square_of_the_post_activity_and_finds_the_first_component() -> None:

@@ -100,6 +100,17 @@ def test_the_network_can_modulate_itself(network: Network) -> None:
     np.testing.assert_array_equal(still.weights[LAST], network.weights[LAST])
 
 
+@pytest.mark.parametrize("inputs", [2, 50])
+def test_a_drive_moves_as_far_in_a_network_of_any_size(inputs: int) -> None:
+    substrate, learner = mlp((inputs, 2)), Neuromodulated(log_rate=-1.0)
+    born, x = random_network(substrate), jnp.ones((1, inputs))
+    born = replace(born, weights=jax.tree.map(jnp.zeros_like, born.weights), biases=jax.tree.map(jnp.zeros_like, born.biases))
+    genes = learner.genome_spec(substrate).unpack(jnp.zeros(learner.genome_spec(substrate).size))
+    state = learner.init(genes, born, substrate, key=KEY)
+    learned = learner.step(genes, state, x, jnp.array([[1.0, 0.0]]), substrate, key=KEY)
+    np.testing.assert_allclose(learner.predict(genes, learned, x, substrate), [[np.exp(-1.0), 0.0]], atol=1e-5)
+
+
 @pytest.mark.parametrize("factor", ["error", "own"])
 def test_the_class_is_learned_by_either_factor(factor) -> None:
     learner, classes = Neuromodulated(factor, log_rate=-3.0), jnp.array([0, 1, 0])
