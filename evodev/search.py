@@ -218,7 +218,7 @@ class Search:
             initial = self.spec.init(key=jax.random.fold_in(self.root, 0x9E57))
         if initial.shape != (self.spec.size,):
             raise ValueError(f"genome: expected {self.spec.size} numbers to start from, given shape {initial.shape}")
-        return jax.jit(self._start)(initial)
+        return jax.jit(self._start)(self.root, initial)
 
     def advance(self, state: SearchState) -> tuple[SearchState, list[dict[str, Any]]]:
         """Run one block (or what is left); returns one record a generation, the last with validation scores.
@@ -231,7 +231,7 @@ class Search:
         begin = int(state.generation)
         # a fresh, a restored and a carried state enter the same program, laid out alike: bit for bit needs that
         state = jax.tree.map(jnp.asarray, jax.device_get(state))
-        state, (history, validation) = self._block(count)(state)
+        state, (history, validation) = self._block(count)(self.root, state)
         history, validation = jax.device_get((history, validation))
         first, objectives = history.pop("front", None), history.pop("objectives", None)
         records: list[dict[str, Any]] = [
@@ -280,8 +280,8 @@ class Search:
             online=self.fitness.needs_online,
         )
 
-    def _start(self, initial: Genome) -> SearchState:
-        key = jax.random.fold_in(self.root, 0x5747A27)
+    def _start(self, root: Key, initial: Genome) -> SearchState:
+        key = jax.random.fold_in(root, 0x5747A27)
         key_population, key_lives, key_strategy = jax.random.split(key, 3)
         if self.strategy.is_population_based:
             noise = jax.random.normal(key_population, (self.population, self.spec.size))
@@ -316,13 +316,14 @@ class Search:
 
     def _block(self, count: int) -> Any:
         if count not in self._blocks:
-            self._blocks[count] = jax.jit(partial(self._run_block, count), donate_argnums=0)
+            self._blocks[count] = jax.jit(partial(self._run_block, count), donate_argnums=1)
         return self._blocks[count]
 
-    def _run_block(self, count: int, state: SearchState) -> tuple[SearchState, Any]:
-        state, history = jax.lax.scan(lambda s, _: self._generation(s), state, None, length=count)
+    def _run_block(self, count: int, root: Key, state: SearchState) -> tuple[SearchState, Any]:
+        # the root is told, not known: searches that differ in their seed alone are one program, compiled once
+        state, history = jax.lax.scan(lambda s, _: self._generation(root, s), state, None, length=count)
         candidates = jnp.stack([state.centroid, state.best])
-        key = jax.random.fold_in(self.root, 0x7A11DA7E)
+        key = jax.random.fold_in(root, 0x7A11DA7E)
         fitness, failed, _ = self.evaluate(candidates, "validation", self.schedule.validation_lives, key=key)
         score = fitness.mean(1)
         winner = score.argmax()
@@ -342,8 +343,8 @@ class Search:
         }
         return _strong(state), (history, validation)
 
-    def _generation(self, state: SearchState) -> tuple[SearchState, dict[str, Array]]:
-        key = jax.random.fold_in(jax.random.fold_in(self.root, 1), state.generation)
+    def _generation(self, root: Key, state: SearchState) -> tuple[SearchState, dict[str, Array]]:
+        key = jax.random.fold_in(jax.random.fold_in(root, 1), state.generation)
         key_ask, key_lives, key_tell = jax.random.split(key, 3)
         genomes, strategy = self.algorithm.ask(key_ask, state.strategy, self.params)
         flat = genomes.reshape(-1, self.spec.size)
