@@ -99,7 +99,7 @@ EVOLVED = {
     "task": ("all plastic", "evolved mask", "random mask", "replay"),
 }
 REMARKS = {
-    "sine": "the searches are short of their end in all arms, two seeds of five near the start",
+    "sine": "in every arm one seed or two of five end far from the others",
     "class": "the mask closes whole projections rather than synapses (see its plastic shares): dealing it out changes little",
     "task": "all plastic forgets next to nothing with a head a phase: there is nothing to win",
 }
