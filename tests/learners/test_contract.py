@@ -22,7 +22,12 @@ BLIND = 2
 """The input neuron that has no synapse."""
 
 
-EVERY: dict[str, Learner] = {name: cls() for name, cls in LEARNERS.items()} | {
+EVERY: dict[str, Learner] = {
+    # those that learn from nothing but reward are promised about where they act
+    name: learner
+    for name, learner in ((name, cls()) for name, cls in LEARNERS.items())
+    if "targets" in learner.needs or "reward" not in learner.needs
+} | {
     "gradient with every option": Gradient(plastic="projection", momentum=0.5, replay=1, accumulate=2),
     "neuromodulated by itself": Neuromodulated("own"),
     "structural by gradient": Structural(Gradient("momentum"), "gradient", period=3, end=20),
