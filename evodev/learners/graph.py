@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from evodev.substrate import Substrate
-from evodev.types import Matrix, Vector
+from evodev.types import Array, Matrix, Vector
 
 
 def bounds(substrate: Substrate) -> np.ndarray:
@@ -38,11 +38,11 @@ def whole(parts: Mapping[str, Any], substrate: Substrate) -> Matrix:
     return full
 
 
-def blocks(full: Matrix, substrate: Substrate) -> dict[str, Matrix]:
+def blocks(full: Matrix, substrate: Substrate) -> dict[str, Array]:
     """Inverse of :func:`whole`."""
     return {name: full[place] for name, place in places(substrate).items()}
 
 
-def beside(vectors: Mapping[str, Vector], substrate: Substrate) -> Vector:
+def beside(vectors: Mapping[str, Array], substrate: Substrate) -> Vector:
     """Vectors by population side by side."""
     return jnp.concatenate([vectors[p.name] for p in substrate.populations])

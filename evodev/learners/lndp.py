@@ -11,7 +11,7 @@ import numpy as np
 from evodev.genome import Gene, GenomeSpec, branch, spec_of
 from evodev.learners.base import Learner
 from evodev.learners.graph import beside, blocks, bounds, legal, whole
-from evodev.learners.graph_transformer import UNITS, attend, attention_genes, cell, cell_genes, gate_genes, opens
+from evodev.learners.graph_transformer import UNITS, along, attend, attention_genes, cell, cell_genes, gate_genes, mix, opens
 from evodev.network import Network, matrix, synapses
 from evodev.substrate import Substrate
 from evodev.types import Array, Bool, Float, Genes, Inputs, Key, Matrix, Moment, Outputs, Scalar, Targets, Vector
@@ -25,12 +25,12 @@ WIDTH = 4
 class LNDPState(NamedTuple):
     """The network as it is wired now; the states of all its neurons and of all pairs, populations side by side in order.
 
-    ``edges[j, i, 0]`` is the weight of the synapse from j to i, and ``edges`` is zero where there is none.
+    ``edges[0]`` are the weights (pre, post); ``edges`` is zero where there is no synapse.
     """
 
     network: Network
     nodes: Float[Array, "n node_features"]
-    edges: Float[Array, "n n edge_features"]
+    edges: Float[Array, "edge_features n n"]
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ class LNDP(Learner):
         count = sum(p.size for p in substrate.populations)
         network = replace(network, weights={name: matrix(w) for name, w in network.weights.items()})
         nodes = jax.random.uniform(key_nodes, (count, self.node_features), minval=-1.0)
-        edges = jax.random.uniform(key_edges, (count, count, self.edge_features), minval=-1.0)
-        edges = edges.at[..., 0].set(whole(network.weights, substrate)) * whole(network.masks, substrate)[..., None]
+        edges = jax.random.uniform(key_edges, (self.edge_features, count, count), minval=-1.0)
+        edges = edges.at[0].set(whole(network.weights, substrate)) * whole(network.masks, substrate)
         state = LNDPState(network, nodes, edges)
         if not self.spontaneous:
             return state
@@ -175,7 +175,7 @@ class LNDP(Learner):
         active = jnp.zeros((len(inputs), len(alive))).at[:, :sensors].set(clamped)
         trail = []
         for _ in range(self.ticks):
-            active = (jnp.tanh(active @ state.edges[..., 0] + bias) * alive).at[:, :sensors].set(clamped)
+            active = (jnp.tanh(active @ state.edges[0] + bias) * alive).at[:, :sensors].set(clamped)
             trail.append(active)
         return jnp.stack(trail)
 
@@ -191,21 +191,21 @@ class LNDP(Learner):
         own, (pre, post) = branch(genes, "edge"), (genes["edge/pre"], genes["edge/post"])
         seen = jnp.concatenate([nodes, active], axis=1)
         # an affine map of both ends side by side is a sum of one of each: n products rather than n * n
-        drive = (seen @ pre)[:, None] + (seen @ post)[None]
-        drive = drive + reward * own["reward"] if self.plastic else drive
-        edges = cell(own, drive, edges) * there[..., None]
+        drive = (seen @ pre).T[:, :, None] + (seen @ post).T[:, None, :]
+        drive = drive + along(reward * own["reward"], drive) if self.plastic else drive
+        edges = cell(own, drive, edges) * there
         if self.structural:
             room = jnp.asarray(legal(substrate)) & (alive[:, None] * alive > 0)
             gone, come = self._rewired(genes, nodes, edges, there > 0, room)
-            there, edges = jnp.where(gone, 0.0, jnp.where(come, 1.0, there)), jnp.where(gone[..., None], 0.0, edges)
+            there, edges = jnp.where(gone, 0.0, jnp.where(come, 1.0, there)), jnp.where(gone, 0.0, edges)
             network = replace(network, masks=blocks(there, substrate))
-        return LNDPState(replace(network, weights=blocks(edges[..., 0], substrate)), nodes, edges)
+        return LNDPState(replace(network, weights=blocks(edges[0], substrate)), nodes, edges)
 
     def _felt(
         self,
         genes: Genes,
         nodes: Float[Array, "n node_features"],
-        edges: Float[Array, "n n edge_features"],
+        edges: Float[Array, "edge_features n n"],
         active: Float[Array, "n ticks"],
         there: Matrix,
         alive: Vector,
@@ -216,19 +216,19 @@ class LNDP(Learner):
         roles[: substrate.input.size, 0] = roles[-substrate.output.size :, 1] = 1.0
         degrees = jnp.stack([there.sum(0), there.sum(1)], axis=1) / count
         x = jnp.concatenate([degrees, roles, active, nodes], axis=1) @ genes["perceive/weights"] + genes["perceive/bias"]
-        links = jnp.concatenate([edges, there[..., None], there.T[..., None], jnp.eye(count)[..., None]], axis=2)
+        links = jnp.concatenate([edges, there[None], there.T[None], jnp.eye(count)[None]])
         x = attend(branch(genes, "attention"), x, links, alive)
-        return cell(branch(genes, "node"), x @ genes["node/input"], nodes)
+        return cell(branch(genes, "node"), (x @ genes["node/input"]).T, nodes.T).T
 
     def _rewired(
         self,
         genes: Genes,
         nodes: Float[Array, "n node_features"],
-        edges: Float[Array, "n n edge_features"],
+        edges: Float[Array, "edge_features n n"],
         there: Bool[Array, "n n"],
         room: Bool[Array, "n n"],
     ) -> tuple[Bool[Array, "n n"], Bool[Array, "n n"]]:
         """Where synapses go and where they come."""
-        gone = there & (opens(branch(genes, "prune"), edges @ genes["prune/state"]) > OPEN)
-        drive = (nodes @ genes["add/pre"])[:, None] + (nodes @ genes["add/post"])[None]
+        gone = there & (opens(branch(genes, "prune"), mix(genes["prune/state"], edges)) > OPEN)
+        drive = (nodes @ genes["add/pre"]).T[:, :, None] + (nodes @ genes["add/post"]).T[:, None, :]
         return gone, room & ~there & (opens(branch(genes, "add"), drive) > OPEN)
