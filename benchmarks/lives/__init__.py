@@ -1,0 +1,1 @@
+"""What lives reach, and what they cost."""
