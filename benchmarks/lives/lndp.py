@@ -168,9 +168,8 @@ def rows_of(outcomes: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
         mean, lo, hi = (float(x) for x in interval(values, 10_000))
         return {"label": label, "measured": mean, "lo": lo, "hi": hi, "unit": "steps"} | more
 
-    tests = {
-        name: {who: np.array([o[who] for o in runs]) for who in ("champion", "start", "zeros")} for name, runs in outcomes.items()
-    }
+    known = ("evolved", "zeros", "random")
+    tests = {name: {who: np.array([o[who] for o in runs]) for who in known if who in runs[0]} for name, runs in outcomes.items()}
     done = len(next(iter(outcomes.values()))[0]["history"])
     rows = []
     for name, test in tests.items():
@@ -190,12 +189,7 @@ def rows_of(outcomes: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     lived, first = slice(1, None), slice(1, 2)
     pairs = (
         ("structural plasticity", lived, "three episodes", ("full", "no structural plasticity")),
-        (
-            "structural plasticity without spontaneous activity",
-            slice(1, None),
-            "three episodes",
-            ("no spontaneous activity", "neither"),
-        ),
+        ("structural plasticity without spontaneous activity", lived, "three episodes", ("no spontaneous activity", "neither")),
         ("spontaneous activity", first, "first episode", ("full", "no spontaneous activity")),
         ("spontaneous activity without structural plasticity", first, "first episode", ("no structural plasticity", "neither")),
     )
