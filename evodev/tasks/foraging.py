@@ -72,9 +72,14 @@ class Foraging(Acting):
         ranges = ", ".join(f"{split} {low}-{high}" for split, (low, high) in PERIODS.items())
         return f"trips after which the food moves: {ranges}"
 
-    def returns(self, world: World) -> tuple[float, float]:
+    @property
+    def span(self) -> tuple[float, float]:
+        """What :meth:`returns` gives: exact, and the same in all worlds."""
         # whoever knows where the food is walks straight; where it is makes no difference to who walks at random
         return _wandered(self.cells, self.patience, self.horizon), float(self.horizon // (self.cells // 2))
+
+    def returns(self, world: World) -> tuple[float, float]:
+        return self.span
 
     def sample(self, split: Split, *, key: Key) -> World:  # pyright: ignore[reportIncompatibleMethodOverride]
         check_split(split)

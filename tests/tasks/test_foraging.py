@@ -41,25 +41,24 @@ def _knowing(place: Place, key: Array) -> Array:
 def test_whoever_knows_where_the_food_is_has_the_perfect_return() -> None:
     for split in SPLITS:
         meals = _meals(TASK, _knowing, 8, split)
-        np.testing.assert_array_equal(meals, TASK.returns(TASK.sample(split, key=KEY))[1])
+        np.testing.assert_array_equal(meals, TASK.span[1])
     wide = Foraging(cells=7, horizon=20)
-    np.testing.assert_array_equal(_meals(wide, _knowing, 8), wide.returns(wide.sample("train", key=KEY))[1])
-    assert wide.returns(wide.sample("train", key=KEY))[1] == 6
+    np.testing.assert_array_equal(_meals(wide, _knowing, 8), wide.span[1])
+    assert wide.span[1] == 6
 
 
 def test_acting_at_random_has_the_ignorant_return() -> None:
     meals = np.asarray(_meals(TASK, lambda place, key: jax.random.randint(key, (), 0, 3), 2000))
-    ignorant = TASK.returns(TASK.sample("train", key=KEY))[0]
+    ignorant, perfect = TASK.returns(TASK.sample("train", key=KEY))
     assert abs(meals.mean() - ignorant) < 4 * meals.std() / 2000**0.5
-    assert 0.05 < ignorant / TASK.returns(TASK.sample("train", key=KEY))[1] < 0.2
+    assert 0.05 < ignorant / perfect < 0.2
 
 
 def test_the_ignorant_return_by_hand() -> None:
     # three cells: at either end with a chance of 1/3 after one step, and one end has the food
-    world = TASK.sample("train", key=KEY)
-    assert Foraging(cells=3, patience=1, horizon=1).returns(world)[0] == pytest.approx(1 / 3)
+    assert Foraging(cells=3, patience=1, horizon=1).span[0] == pytest.approx(1 / 3)
     # in two steps: fed at once and then perhaps again; or still in the middle and then perhaps; or at the other end, and not
-    two = Foraging(cells=3, patience=2, horizon=2).returns(world)[0]
+    two = Foraging(cells=3, patience=2, horizon=2).span[0]
     assert two == pytest.approx(1 / 3 + 1 / 3 * 1 / 3 + 1 / 3 * 1 / 3)
 
 
