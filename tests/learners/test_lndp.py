@@ -13,13 +13,17 @@ from evodev.learners import LNDP
 from evodev.learners.graph import blocks, legal, whole
 from evodev.learners.graph_transformer import KEEP, attend, cell, opens
 from evodev.learners.lndp import LNDPState
+from evodev.lifetime import live
 from evodev.network import Network
 from evodev.substrate import Substrate, recurrent
+from evodev.tasks import Foraging
 from evodev.types import Array, Genes, Moment
-from tests.tiny import random_network
+from tests.tiny import digits_experiment, random_network
 
 HOME = recurrent(2, 3, 2)
 SMALL = LNDP(node_features=2, edge_features=2, heads=1)
+DREAMING = replace(SMALL, spontaneous=4)
+FIXED = replace(DREAMING, structural=False)
 KEY = jax.random.key(0)
 OBSERVATION = jnp.array([0.5, -0.3])
 CLOSED: dict[str, Any] = {"prune__bias": -50.0, "add__bias": -50.0}
@@ -65,7 +69,7 @@ def _life(
 
 
 def test_three_ticks_of_tanh_from_silence() -> None:
-    learner, (birth, _) = LNDP(), _life(LNDP(), steps=0)
+    learner, (birth, _) = SMALL, _life(SMALL, steps=0)
     w, bias = (
         np.asarray(whole(birth.network.weights, HOME)),
         np.concatenate([birth.network.biases[p.name] for p in HOME.populations]),
@@ -138,28 +142,26 @@ def test_nothing_comes_where_the_substrate_has_no_projection_or_a_neuron_is_dead
 
 
 def test_without_structural_plasticity_weights_change_and_topology_does_not() -> None:
-    fixed = replace(SMALL, structural=False)
-    names = {gene.name.split("/")[0] for gene in fixed.genome_spec(HOME).genes}
-    assert names == {"perceive", "attention", "node", "edge"}
-    birth, after = _life(fixed, jax.random.normal(KEY, (fixed.genome_spec(HOME).size,)), steps=3)
+    names = {gene.name.split("/")[0] for gene in FIXED.genome_spec(HOME).genes}
+    assert names == {"perceive", "attention", "node", "edge", "spontaneous"}
+    birth, after = _life(FIXED, jax.random.normal(KEY, (FIXED.genome_spec(HOME).size,)), steps=3)
     jax.tree.map(np.testing.assert_array_equal, birth.network.masks, after.network.masks)
     moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), birth.network.weights, after.network.weights)
     assert all(change > 1e-4 for change in moved.values())
 
 
 def test_spontaneous_activity_changes_the_network_before_any_reward_and_is_all_that_an_unplastic_one_has() -> None:
-    dreaming = replace(SMALL, spontaneous=5)
-    genome = jax.random.normal(KEY, (dreaming.genome_spec(HOME).size,))
-    birth, _ = _life(dreaming, genome, steps=0, **CLOSED)
+    genome = jax.random.normal(KEY, (DREAMING.genome_spec(HOME).size,))
+    birth, _ = _life(DREAMING, genome, steps=0, **CLOSED)
     awake, _ = _life(SMALL, genome[: SMALL.genome_spec(HOME).size], steps=0)
     assert float(jnp.abs(birth.edges - awake.edges).max()) > 1e-2
     # other sensors that are active make another network
-    other, _ = _life(dreaming, genome, steps=0, spontaneous__mean=jnp.array([3.0, -3.0]), **CLOSED)
+    other, _ = _life(DREAMING, genome, steps=0, spontaneous__mean=jnp.array([3.0, -3.0]), **CLOSED)
     assert float(jnp.abs(birth.edges - other.edges).max()) > 1e-3
-    fixed = replace(dreaming, plastic=False)
-    spec = fixed.genome_spec(HOME)
+    unplastic = replace(DREAMING, plastic=False)
+    spec = unplastic.genome_spec(HOME)
     assert "edge/reward" not in spec.slices
-    before, after = _life(fixed, jax.random.normal(KEY, (spec.size,)), steps=2, reward=1.0)
+    before, after = _life(unplastic, jax.random.normal(KEY, (spec.size,)), steps=2, reward=1.0)
     jax.tree.map(np.testing.assert_array_equal, before, after)
     with pytest.raises(ValueError, match="lndp changes nothing"):
         LNDP(plastic=False)
@@ -180,7 +182,7 @@ def test_a_genome_of_zeros_forgets_a_twentieth_a_step() -> None:
     np.testing.assert_allclose(after.nodes, kept * birth.nodes, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("learner", [replace(SMALL, spontaneous=2), replace(SMALL, spontaneous=2, structural=False)])
+@pytest.mark.parametrize("learner", [DREAMING, FIXED])
 def test_every_gene_matters(learner: LNDP) -> None:
     spec = learner.genome_spec(HOME)
     base = jax.random.normal(jax.random.key(4), (spec.size,))
@@ -200,9 +202,8 @@ def test_every_gene_matters(learner: LNDP) -> None:
 
 
 def test_no_genome_is_too_wild() -> None:
-    learner = replace(SMALL, spontaneous=3)
-    for genome in 1e4 * jax.random.normal(KEY, (5, learner.genome_spec(HOME).size)):
-        _, after = _life(learner, genome, steps=3, reward=3.0)
+    for genome in 1e4 * jax.random.normal(KEY, (5, DREAMING.genome_spec(HOME).size)):
+        _, after = _life(DREAMING, genome, steps=3, reward=3.0)
         assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(after))
 
 
@@ -248,6 +249,24 @@ def test_a_gate_by_hand() -> None:
 def test_matrices_by_projection_and_back() -> None:
     weights = random_network(HOME).weights
     jax.tree.map(np.testing.assert_array_equal, blocks(whole(weights, HOME), HOME), weights)
+
+
+def test_it_lives_and_is_refused_where_there_is_no_reward() -> None:
+    task = Foraging(episodes=2, horizon=6)
+    body = recurrent(task.inputs, 3, task.outputs)
+    spec = SMALL.genome_spec(body)
+
+    @jax.jit
+    def lived(genome: Array, key: Array) -> Any:
+        world = task.sample("train", key=key)
+        return live(SMALL, spec.unpack(genome), random_network(body), body, task, world, (0, 1, 2), key=key, ledger=True)
+
+    log = lived(jax.random.normal(KEY, (spec.size,)), KEY)
+    assert not log.failed
+    assert log.energy is not None
+    assert float(log.energy.updates) > 0
+    with pytest.raises(ValueError, match="LNDP needs reward, which FewShotDigits does not offer"):
+        digits_experiment(learner=LNDP())
 
 
 def test_it_refuses_targets_and_modular_substrates() -> None:
