@@ -63,7 +63,7 @@ def test_the_ignorant_return_by_hand() -> None:
 
 
 def test_the_food_moves_after_every_period_and_trips_end_in_the_middle() -> None:
-    world = TASK.sample("train", key=KEY).replace(physics=jnp.asarray(3))
+    world = replace(TASK.sample("train", key=KEY), physics=jnp.asarray(3))
     act = jax.jit(lambda place, action: TASK.act(world, place, action, key=KEY))
     place = Place(jnp.asarray(2), jnp.asarray(1), jnp.asarray(0), jnp.asarray(3))
     sides, seen = [], []
