@@ -48,7 +48,7 @@ SMOOTH = 20
 """Generations that a point of the curve is the mean of."""
 TESTED = 64
 """Fresh lives that test a genome; in the search it is scored on one, the same for all of a generation."""
-SEEDS, EARLY, GENERATIONS, ROUND = 5, 50, 135, 5
+SEEDS, EARLY, GENERATIONS, ROUND = 5, 50, 140, 5
 """Generations after which all arms are tested: the budget that was set, and what there was time for beyond it."""
 ARMS: dict[str, LNDP] = {
     "full": LNDP(spontaneous=DREAM),
