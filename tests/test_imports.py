@@ -46,6 +46,8 @@ HELPED = {
     ("learners.structural", "learners.rewiring"),
     ("learners.gradient", "learners.plasticity"),
     ("learners.gradient", "learners.replay"),
+    ("learners.lndp", "learners.graph"),
+    ("learners.lndp", "learners.graph_transformer"),
     ("tasks.continual", "tasks.digits"),
     ("tasks.switching", "tasks.teacher"),
 }

@@ -5,11 +5,12 @@ core, as the default few-shot digits would have it. A learner's life-step is a t
 born included; the bare pass is answer, cross-entropy and gradient in all weights, and nothing is done with the gradient. Both
 times are processor time, taken in turns in one process, and a row is the median of the ratios within a round: neighbours on
 the machine hit both alike. Networks that the learner needs otherwise (a blank read-out, recurrence) have a bare pass of
-their own.
+their own. Where a life acts, a step is one action and what comes of it, and the bare pass is of one sample.
 
 Expected: one pass and some reading and writing of weights for each batch learned from, so less than 3 for every learner but
 replay, which learns from several batches a step and is measured by the batch; what rewires, which
-spends most of its time ranking, was still over that when this was written (about 4 to 7 in trial runs on a busy machine).
+spends most of its time ranking, was still over that when this was written (about 4 to 7 in trial runs on a busy machine). LNDP
+runs a graph transformer over all pairs of neurons in each step: far over.
 
     taskset -c 0 python -m benchmarks.lives.cost [--repeats N] [--only WORD]
 """
@@ -29,6 +30,8 @@ from benchmarks.common import write_result
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.cli import prepare_jax
 from evodev.learners import (
+    LNDP,
+    ActorCritic,
     CriticalPeriod,
     Episodic,
     Gradient,
@@ -41,23 +44,25 @@ from evodev.learners import (
     Structural,
 )
 from evodev.network import Network, forward, synapses
-from evodev.substrate import Substrate, mlp, recurrent
-from evodev.types import Array
+from evodev.substrate import Substrate, complete, mlp, recurrent
+from evodev.types import Array, Moment
 
 LIVES, STEPS, BATCH = 16, 20, 5
 TARGET = 3.0
 GROWN = mlp((144, 128, 64, 5))
 BLANK = mlp((144, 128, 64, 5), blank_readout=True)
 TOLD = recurrent(144 + 5, 128, 5, ticks=2)
+SMALL = complete(4, 26, 2, ticks=3)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A learner, where it lives, how many batches it learns from in a step, and what most of its time goes into."""
+    """A learner, where it lives, how many batches it learns from in a step, whether it acts, and where most of its time goes."""
 
     learner: Learner
     substrate: Substrate = GROWN
     batches: int = 1
+    acts: bool = False
     dear: str = "weights, and whatever else it keeps a synapse, are read and written, as much again as in the bare pass"
 
 
@@ -87,6 +92,10 @@ ENTRIES: dict[str, Entry] = {
     "structural, random (SET)": Entry(Structural(), dear=RANKING),
     "structural, gradient (RigL)": Entry(Structural(regrow="gradient"), dear=RANKING),
     "critical_period": Entry(CriticalPeriod(), dear=RANKING),
+    "hebbian_rule, abcd, acting": Entry(HebbianRule(), acts=True),
+    "neuromodulated, reward, acting": Entry(Neuromodulated("reward"), acts=True),
+    "actor_critic, acting": Entry(ActorCritic(), acts=True),
+    "lndp, acting": Entry(LNDP(), SMALL, acts=True, dear="a graph transformer runs over every pair of neurons"),
     "critical_period, never closing": Entry(CriticalPeriod(window=1000.0, turnover=0.03), dear=RANKING),
 }
 """A line a learner."""
@@ -112,6 +121,17 @@ def living(entry: Entry) -> Callable[[], Any]:
     spec = learner.genome_spec(substrate)
     genes = spec.unpack(jnp.zeros(spec.size))
 
+    def acting(network: Network, inputs: Array, targets: Array, key: Array) -> Any:
+        def step(state: Any, now: tuple[Array, Array]) -> tuple[Any, None]:
+            x, key = now
+            outputs, state = learner.act(genes, state, x[0], substrate, discrete=True, key=key)
+            action = jax.nn.one_hot(outputs.argmax(), substrate.output.size)
+            moment = Moment(x[0], action, x[0, 0], x[1], jnp.asarray(False), jnp.asarray(False))
+            return learner.experience(genes, state, moment, substrate, discrete=True, key=key), None
+
+        state = learner.init(genes, network, substrate, key=key)
+        return jax.lax.scan(step, state, (inputs, jax.random.split(key, STEPS)))[0]
+
     def life(network: Network, inputs: Array, targets: Array, key: Array) -> Any:
         seen = learner.perceive(network, inputs.reshape(STEPS * BATCH, -1), substrate).reshape(STEPS, BATCH, -1)
         state = learner.init(genes, network, substrate, key=key)
@@ -122,7 +142,7 @@ def living(entry: Entry) -> Callable[[], Any]:
 
         return jax.lax.scan(step, state, (seen, targets, jax.random.split(key, STEPS)))[0], seen
 
-    run, keys = jax.jit(jax.vmap(life)), jax.random.split(jax.random.key(2), LIVES)
+    run, keys = jax.jit(jax.vmap(acting if entry.acts else life)), jax.random.split(jax.random.key(2), LIVES)
     given = (*born(substrate, learner), keys)
     return lambda: jax.block_until_ready(run(*given))
 
@@ -131,8 +151,9 @@ def bare(entry: Entry) -> Callable[[], Any]:
     """As many forward and backward passes of the same networks."""
     substrate = entry.substrate
     networks, _, _ = born(substrate, entry.learner)
-    inputs = jax.random.normal(jax.random.key(1), (LIVES, STEPS, BATCH, substrate.input.size))
-    targets = jnp.tile(jnp.arange(BATCH), (LIVES, 1))
+    batch = 1 if entry.acts else BATCH
+    inputs = jax.random.normal(jax.random.key(1), (LIVES, STEPS, batch, substrate.input.size))
+    targets = jnp.tile(jnp.arange(batch), (LIVES, 1))
 
     def life(network: Network, inputs: Array, targets: Array) -> Any:
         def loss(params: Any, x: Array) -> Array:

@@ -9,6 +9,7 @@ from evodev.learners.hebbian import Hebbian
 from evodev.learners.hebbian_rule import HebbianRule
 from evodev.learners.in_context import InContext
 from evodev.learners.innate import NoLearning
+from evodev.learners.lndp import LNDP
 from evodev.learners.neuromodulated import Neuromodulated
 from evodev.learners.structural import Structural
 
@@ -21,12 +22,14 @@ LEARNERS: dict[str, type[Learner]] = {
     "actor_critic": ActorCritic,
     "critical_period": CriticalPeriod,
     "structural": Structural,
+    "lndp": LNDP,
     "innate": NoLearning,
     "in_context": InContext,
 }
 
 __all__ = [
     "LEARNERS",
+    "LNDP",
     "ActorCritic",
     "CriticalPeriod",
     "Episodic",

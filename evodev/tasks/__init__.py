@@ -6,6 +6,7 @@ from evodev.tasks.base import SPLITS, Life, Split, Task
 from evodev.tasks.classic import Acrobot, CartPole, MountainCar, Pendulum
 from evodev.tasks.continual import ContinualDigits
 from evodev.tasks.digits import FewShotDigits
+from evodev.tasks.foraging import Foraging
 from evodev.tasks.glyphs import FewShotGlyphs
 from evodev.tasks.goals import Goals
 from evodev.tasks.laws import Laws
@@ -23,6 +24,7 @@ TASKS: dict[str, type[Task]] = {
     "continual-digits": ContinualDigits,
     "few-shot-digits": FewShotDigits,
     "few-shot-glyphs": FewShotGlyphs,
+    "foraging": Foraging,
     "goals": Goals,
     "laws": Laws,
     "mnist1d": Mnist1D,
@@ -45,6 +47,7 @@ __all__ = [
     "ContinualDigits",
     "FewShotDigits",
     "FewShotGlyphs",
+    "Foraging",
     "Goals",
     "Laws",
     "Life",

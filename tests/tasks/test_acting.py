@@ -98,7 +98,8 @@ def test_worlds_have_the_declared_shapes_and_the_key_decides_them(task: Acting, 
         again, other = draw(jax.random.split(KEY, LIVES)[0]), draw(jax.random.key(2))
         first = jax.tree.map(lambda x: x[0], drawn)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), *((w.physics, w.muscles) for w in (again, first)))
-        assert any((a != b).any() for a, b in zip(*map(jax.tree.leaves, (again.physics, other.physics)), strict=True))
+        assert (jax.random.key_data(again.key) != jax.random.key_data(other.key)).any()
+        assert any(len(np.unique(leaf, axis=0)) > 1 for leaf in jax.tree.leaves(drawn.physics))
 
 
 def test_what_an_output_does_is_drawn_anew_in_each_life(task: Acting, worlds: dict[str, World]) -> None:
@@ -109,7 +110,7 @@ def test_what_an_output_does_is_drawn_anew_in_each_life(task: Acting, worlds: di
         assert len(np.unique(sample_lives(same, "test", LIVES, key=KEY).muscles, axis=0)) == 1
         upside_down = sample_lives(replace(task, redraw=("sensors",)), "test", LIVES, key=KEY).sensors
         assert len(np.unique(upside_down, axis=0)) > 1
-    else:
+    if isinstance(task, Bandit):
         assert len(np.unique(worlds["test"].physics.argmax(1))) == task.outputs
 
 
@@ -128,11 +129,14 @@ def test_the_families_of_physics_do_not_overlap(task: Acting, worlds: dict[str, 
         # both lighter and heavier than usual
         for drawn in worlds.values():
             assert all(len({bool(f > getattr(usual, name)) for f in drawn.physics[name]}) == 2 for name in task.varied)
-    else:
+    elif isinstance(task, Bandit):
         contrast = {split: np.asarray(drawn.physics.max(1) - drawn.physics.min(1)) for split, drawn in worlds.items()}
         assert contrast["train"].min() >= 0.5 - 1e-5
         assert 0.4 - 1e-5 <= contrast["validation"].min() < contrast["validation"].max() <= 0.5 + 1e-5
         assert contrast["test"].max() <= 0.4 + 1e-5
+    else:
+        kinds = [set(np.asarray(drawn.physics).tolist()) for drawn in worlds.values()]
+        assert sum(map(len, kinds)) == len(set.union(*kinds))
 
 
 def test_what_depends_on_other_physics_is_changed_with_it() -> None:
@@ -154,6 +158,8 @@ def test_a_good_policy_has_little_regret_and_nothing_has_less_than_none(task: Ac
         regrets = _regrets(task, sample_lives(task, "test", 20_000, key=KEY), lambda seen, world, key: world.physics.argmax())
         assert regrets.mean() == pytest.approx(0.0, abs=0.1)
         return
+    if type(task) not in HAND:
+        pytest.skip("its own tests have policies written by hand")
     policy, bound = HAND[type(task)]
     regrets = _regrets(task, worlds["test"], policy)
     assert regrets.min() >= -1e-5
