@@ -25,7 +25,7 @@ RULES: dict[str, Learner] = {"own modulator": Neuromodulated("own"), "hebbian": 
 LEARNERS: dict[str, Learner] = RULES | {"innate": NoLearning()}
 """With the rival in which no synapse ever changes."""
 STRATEGY = Strategy("SNES", population=32, sigma=0.5, learning_rate=0.1, learning_rate_final=0.02)
-GENERATIONS, TEST_LIVES, DRAWS = 150, 256, 6
+GENERATIONS, TEST_LIVES, DRAWS = 300, 256, 6
 SCHEDULE = Schedule(GENERATIONS, lives=16, validation_lives=64, block=25)
 
 

@@ -30,7 +30,7 @@ LEARNERS: dict[str, Learner] = {
 }
 """The rules whose coefficients evolve. ``target`` knows no error at all; ``delta`` knows that of the outputs, at the outputs."""
 STRATEGY = Strategy("Open_ES", population=32, sigma=0.1, sigma_final=0.03, learning_rate=0.1, learning_rate_final=0.01)
-GENERATIONS, TEST_LIVES, DRAWS = 100, 128, 6
+GENERATIONS, TEST_LIVES, DRAWS = 200, 128, 6
 SCHEDULE = Schedule(GENERATIONS, lives=4, validation_lives=32, block=10, probes=3)
 PROBES = (0, 1, 2, 3, 5, 8, 13, 20)
 """Samples a class after which test lives are probed."""
