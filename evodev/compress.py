@@ -79,7 +79,7 @@ def walk(
         Parameters and the optimiser's memory after the last step, and the loss before each.
     """
 
-    def step(carry: Any, xs: tuple[Scalar, Key]) -> tuple[Any, Scalar]:
+    def step(carry: Any, xs: tuple[Array, Array]) -> tuple[Any, Scalar]:
         params, memory = carry
         progress, key = xs
         value, slope = jax.value_and_grad(loss)(params, progress, key=key)

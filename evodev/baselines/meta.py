@@ -187,7 +187,7 @@ class MetaLearning:
         names = [g.name for g in organism.genome_spec.genes for _ in range(g.size)]
         learned = np.array([self.method == "meta-sgd" or not n.startswith("learner/") for n in names])
 
-        def batch_loss(genome: Genome, step: Scalar, *, key: Key) -> Scalar:
+        def batch_loss(genome: Genome, step: Array, *, key: Key) -> Scalar:
             genome = jnp.where(learned, genome, jax.lax.stop_gradient(genome))
             key_lives, key_live = jax.random.split(key)
             lives = sample_lives(task, "train", self.lives, key=key_lives)

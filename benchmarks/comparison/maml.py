@@ -1,0 +1,346 @@
+"""Rows 1-3 of the science: gradient meta-learning at published numbers, and an evolved genome beside it.
+
+    python -m benchmarks.comparison.maml [--seeds K] [--steps N] [--arms NAME ...] [--finished]
+
+Sine regression as Finn et al. 2017 have it (arXiv 1703.03400): a 1-40-40-1 relu network, one step of plain gradient descent at
+.01 on 10 points in a training life, the loss on 10 others at its end, 25 lives a step of Adam at .001, 70,000 steps; what it has
+learned then takes up to ten steps on 5 or on 10 points of a new sine. The family is trained alike; Reptile, which asks for no
+other points, on five steps on the same 10. Multi-task pretraining learns all 20 points of all lives at once, and its rate in a
+test life is chosen on validation lives. The evolved genome is the preset `sine`: every weight a gene (tanh), rates a projection,
+lives of ten steps on 5 points, 50 points more by which they are judged. Its numbers are also trained by gradient through the same
+lives, so that what is due to the strategy and what to lives and genes can be told apart.
+
+An outer sample is one labelled point of a training life that one genome used, points of judgement included. A generation shows
+the same lives to all its genomes: the points that differ are 64 times fewer, and are told apart in the figure.
+
+Written down before the run, the signs expected:
+
+1. MAML comes out as published: .67/.38/.35 after 1/5/10 steps on 5 points, within .1.
+2. MAML is more data-efficient (Fernando et al. 2018, arXiv 1806.07917, in simple cases): it needs fewer outer samples than
+   evolution for any error after ten steps that both reach.
+3. Evolution ends lower after ten steps, as its lives have ten steps and its rates are genes, and no lower than the same numbers
+   trained by gradient.
+4. Meta-SGD is better than MAML after one step; first-order MAML a little worse; ANIL, whose features cannot move, about as good;
+   Reptile worse after one step; pretraining, which can only learn the mean of all sines, far behind.
+
+Finished arms are kept in benchmarks/comparison/.cache/maml: a killed script goes on where it was.
+"""
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks.common import result_path, write_result
+from evodev.baselines.meta import MetaLearning, Method
+from evodev.cli import prepare_jax
+from evodev.evaluation import Chunk, live_subjects, sample_lives
+from evodev.lifetime import probe_steps
+from evodev.organism import Organism
+from evodev.presets import preset
+from evodev.statistics import interval
+from evodev.substrate import mlp
+from evodev.tasks import Sine, Split
+from evodev.types import Genome
+
+Results = dict[str, list[dict[str, Any]]]
+
+STEPS = (0, 1, 5, 10)
+SHOTS = (5, 10)
+PUBLISHED = {5: {1: 0.67, 5: 0.38, 10: 0.35}, 10: {1: 0.4, 10: 0.2}}
+"""MAML's errors: K=5 from table 2; K=10 read off a plot."""
+PRETRAINED = {1: 2.41, 5: 2.23, 10: 2.19}
+"""Published for K=5."""
+INNER_RATE, BATCH, TRAIN_SHOTS = 0.01, 25, 10
+FINE_TUNING = (0.001, 0.003, 0.01, 0.03, 0.1)
+BLOCK = 100
+DIVERGED = 1000.0
+"""The most that one life counts."""
+METHODS: dict[str, Method] = {
+    "MAML": "maml",
+    "first-order MAML": "first-order maml",
+    "Meta-SGD": "meta-sgd",
+    "ANIL": "anil",
+    "Reptile": "reptile",
+    "multi-task pretraining": "pretraining",
+}
+EVOLVED, BY_GRADIENT = "evolved genome", "the genome's numbers by gradient"
+SHARE = {BY_GRADIENT: 0.15}
+"""Steps of Adam, as a share of MAML's, where each of them is ten steps of life and not one."""
+REACHED = (1.0, 0.5, 0.3)
+"""Errors after ten steps for which the outer samples are told."""
+COLOURS = dict(zip((*METHODS, EVOLVED, BY_GRADIENT), ("C3", "C1", "C6", "C4", "C8", "C7", "black", "C0"), strict=True))
+CACHE = Path(__file__).parent / ".cache" / "maml"
+
+
+def errors(organism: Organism, genome: Genome, shots: int, *, split: Split = "test", lives: int = 1000) -> list[float]:
+    """Mean squared error after each of ``STEPS``, mean over lives that are the same for everybody."""
+    task = Sine(shots=shots, updates=10, probes=100)
+    worlds = sample_lives(task, split, lives, key=jax.random.key(4242))
+    log = live_subjects(
+        organism.hatch, jnp.asarray(genome)[None], organism.learner, organism.substrate, task, worlds, STEPS,
+        key=jax.random.key(7), stochastic=False, chunk=Chunk(1, 100),
+    )  # fmt: skip
+    # a life that diverges stays in the mean, as very bad
+    loss = np.nan_to_num(np.asarray(log.loss[0], np.float64), nan=DIVERGED, posinf=DIVERGED)
+    return np.minimum(loss, DIVERGED).mean(0).tolist()
+
+
+def moments(last: int) -> set[int]:
+    """Multiples of ``BLOCK`` at which to test, two or three a factor of ten."""
+    return {n * 10**e for e in range(2, 6) for n in (1, 2, 5) if n * 10**e < last} | {last}
+
+
+def at_rate(organism: Organism, genome: Genome, rate: float) -> Genome:
+    """A genome with another rate in life."""
+    for name, where in organism.genome_spec.slices.items():
+        if name.endswith("/log_rate"):
+            gene = next(g for g in organism.genome_spec.genes if g.name == name)
+            genome = genome.at[where].set((np.log(rate) - gene.center) / gene.scale)
+    return genome
+
+
+Moment = tuple[int, int, Genome]
+
+
+def meta_learned(name: str, seed: int, steps: int) -> tuple[Organism, Iterator[Moment]]:
+    """An organism, and (samples used, samples that differ, genome) as they come."""
+    key_start, key_train = jax.random.split(jax.random.key(seed))
+    if name == BY_GRADIENT:
+        experiment = preset("sine")
+        task, organism = experiment.task, experiment.organism
+        schedule, meta = probe_steps(task.steps, experiment.schedule.probes), MetaLearning("meta-sgd", rate=0.01, lives=BATCH)
+        genome = organism.genome_spec.init(key=key_start)
+        progress = meta.start(organism, INNER_RATE, key=key_start)._replace(genome=genome, memory=meta.optimiser.init(genome))
+        samples = BATCH * (task.labels + experiment.task.probes)
+    else:
+        reptile = name == "Reptile"
+        task, schedule = Sine(TRAIN_SHOTS, updates=5 if reptile else 1, probes=1 if reptile else TRAIN_SHOTS), (0, 1)
+        meta = MetaLearning(METHODS[name], objective="end", lives=BATCH)
+        organism = meta.organism(mlp((1, 40, 40, 1)), task)
+        progress = meta.start(organism, INNER_RATE, key=key_start)
+        samples = BATCH * TRAIN_SHOTS * (1 if reptile else 2)
+
+    def trained() -> Iterator[Moment]:
+        now = progress
+        tested = moments(steps)
+        for step in range(BLOCK, steps + 1, BLOCK):
+            now, _ = meta.advance(organism, task, schedule, now, BLOCK, key_train)
+            if step in tested:
+                genome = now.genome
+                if name == "multi-task pretraining":
+                    genome = max(
+                        (at_rate(organism, genome, rate) for rate in FINE_TUNING),
+                        key=lambda g: -errors(organism, g, 5, split="validation", lives=200)[-1],
+                    )
+                yield step * samples, step * samples, genome
+
+    return organism, trained()
+
+
+def evolved(seed: int) -> tuple[Organism, Iterator[Moment]]:
+    """The same of a search: the centre of the search on its way, and the champion at its end."""
+    experiment = dataclasses.replace(preset("sine"), seed=seed)
+    search, schedule = experiment.search(), experiment.schedule
+    points = experiment.task.labels + experiment.task.probes
+
+    def found() -> Iterator[Moment]:
+        for state, records in search.run():
+            generation = int(records[-1]["generation"])
+            lives, distinct = search.lives_at(generation), generation * schedule.lives + schedule.validation_lives
+            if generation in (50, 100, 200, 300, 500, 700):
+                yield lives * points, distinct * points, state.centroid
+            elif generation == schedule.generations:
+                yield lives * points, distinct * points, state.champion
+
+    return experiment.organism, found()
+
+
+def one_arm(name: str, seed: int, steps: int) -> dict[str, Any]:
+    """Errors (K by step) at every moment of one training, kept once it is finished."""
+    path = CACHE / f"{name.replace(' ', '-').replace(chr(39), '')}-{steps}-{seed}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    began = time.process_time()
+    organism, coming = evolved(seed) if name == EVOLVED else meta_learned(name, seed, steps)
+    trail = []
+    for used, distinct, genome in coming:
+        measured = {str(shots): errors(organism, genome, shots) for shots in SHOTS}
+        trail.append({"used": used, "distinct": distinct, "errors": measured})
+    seconds = time.process_time() - began
+    last = trail[-1]["errors"]
+    print(
+        f"{name}, seed {seed}: {[round(e, 3) for e in last['5']]} {[round(e, 3) for e in last['10']]}, {seconds:.0f} s",
+        flush=True,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps({"trail": trail, "seconds": seconds}))
+    partial.replace(path)
+    return {"trail": trail, "seconds": seconds}
+
+
+def finished(seeds: int, steps: int) -> Results:
+    """What the cache has, by arm."""
+    out = {}
+    for name in COLOURS:
+        own = round(steps * SHARE.get(name, 1))
+        paths = [CACHE / f"{name.replace(' ', '-').replace(chr(39), '')}-{own}-{seed}.json" for seed in range(seeds)]
+        done = [json.loads(path.read_text()) for path in paths if path.exists()]
+        if done:
+            out[name] = done
+    return out
+
+
+def curve(arm: list[dict[str, Any]], shots: int, step: int) -> np.ndarray:
+    """Error at every moment, shape (seeds, moments)."""
+    return np.array([[moment["errors"][str(shots)][STEPS.index(step)] for moment in run["trail"]] for run in arm])
+
+
+def final(arm: list[dict[str, Any]], shots: int, step: int) -> np.ndarray:
+    """Error at the end, one a seed."""
+    return curve(arm, shots, step)[:, -1]
+
+
+def samples_to(arm: list[dict[str, Any]], shots: int, goal: float, count: str = "used") -> list[float | None]:
+    """Outer samples after which the error after ten steps first was no more than that, one a seed; None for never."""
+    out: list[float | None] = []
+    for run in arm:
+        reached = [m[count] for m in run["trail"] if m["errors"][str(shots)][-1] <= goal]
+        out.append(reached[0] if reached else None)
+    return out
+
+
+def row(label: str, values: np.ndarray, **more: Any) -> dict[str, Any]:
+    """Mean over seeds with its interval."""
+    mean, low, high = interval(np.asarray(values, np.float64), 2000)
+    seeds = f"95% bootstrap over {len(values)} seeds"
+    note = f"{more.pop('note')}; {seeds}" if "note" in more else seeds
+    return {"label": label, "measured": float(mean), "lo": float(low), "hi": float(high), "unit": "MSE", "note": note, **more}
+
+
+def rows_of(results: Results) -> list[dict[str, Any]]:
+    """Errors of each arm, the evolved genome less MAML, and outer samples to an error."""
+    rows = []
+    for name, arm in results.items():
+        for shots in SHOTS:
+            for step in STEPS[1:]:
+                values, more = final(arm, shots, step), {}
+                known = PUBLISHED[shots].get(step) if name == "MAML" else None
+                if name == "multi-task pretraining" and shots == 5:
+                    known = PRETRAINED[step]
+                if known is not None:
+                    source = "arXiv 1703.03400, " + ("table 2" if shots == 5 else "read off a plot")
+                    more = {"reference": known, "source": source}
+                if name == "MAML" and shots == 5:
+                    more |= {"target": known, "met": bool(abs(values.mean() - known) <= 0.1), "note": "met: within .1"}
+                if name == EVOLVED and step == 10:
+                    goal = PUBLISHED[shots][10]
+                    more = {"target": goal, "met": bool(values.mean() <= goal), "note": "met: at or below published MAML"}
+                rows.append(row(f"{name}, K={shots}, after {step}", values, **more))
+    for one, other in ((EVOLVED, "MAML"), (EVOLVED, BY_GRADIENT), ("Meta-SGD", "MAML"), ("first-order MAML", "MAML"),
+                       ("ANIL", "MAML"), ("Reptile", "MAML")):  # fmt: skip
+        if one in results and other in results:
+            for shots in SHOTS:
+                for step in (1, 10):
+                    rows.append(difference(f"{one} less {other}, K={shots}, after {step}",
+                                           final(results[one], shots, step), final(results[other], shots, step)))  # fmt: skip
+    for shots in SHOTS:
+        for goal in REACHED:
+            for name, count in ((EVOLVED, "used"), (EVOLVED, "distinct"), ("MAML", "used"), (BY_GRADIENT, "used")):
+                if name not in results:
+                    continue
+                needed = samples_to(results[name], shots, goal, count)
+                which = ", those that differ" if count == "distinct" else ""
+                reached = [n for n in needed if n is not None]
+                rows.append({
+                    "label": f"{name}, outer samples{which} to {goal} after 10, K={shots}", "unit": "labelled points",
+                    "measured": float(np.median(reached)) if 2 * len(reached) > len(needed) else None,
+                    "note": f"median of the tested moments that were first; {len(reached)} of {len(needed)} seeds reach it",
+                })  # fmt: skip
+    return rows
+
+
+def difference(label: str, own: np.ndarray, other: np.ndarray) -> dict[str, Any]:
+    """Difference of means; seeds of the two are drawn independently of each other, as nothing pairs them."""
+    rng = np.random.default_rng(0)
+    drawn = [rng.choice(own, len(own)).mean() - rng.choice(other, len(other)).mean() for _ in range(2000)]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    mean = float(own.mean() - other.mean())
+    return {"label": label, "measured": mean, "lo": float(low), "hi": float(high), "unit": "MSE",
+            "note": f"95% bootstrap over {len(own)} and {len(other)} seeds"}  # fmt: skip
+
+
+def draw(results: Results) -> None:
+    """Error after ten steps against outer samples, a line a seed-mean with its band, 5 and 10 points."""
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axis, shots in zip(panels, SHOTS, strict=True):
+        for name, arm in results.items():
+            mean, low, high = interval(curve(arm, shots, 10), 1000)
+            counts = [("used", "-")] + ([("distinct", ":")] if name == EVOLVED else [])
+            for count, style in counts:
+                x = np.array([moment[count] for moment in arm[0]["trail"]])
+                label = f"{name}, points that differ" if count == "distinct" else name
+                wide = 2.2 if name in ("MAML", EVOLVED) else 1.2
+                axis.loglog(x, mean, style, color=COLOURS[name], linewidth=wide, label=label)
+                axis.fill_between(x, low, high, color=COLOURS[name], alpha=0.15, linewidth=0)
+        axis.axhline(PUBLISHED[shots][10], color=COLOURS["MAML"], linestyle="--", linewidth=0.8)
+        axis.text(0.01, PUBLISHED[shots][10] * 1.03, "MAML, published", color=COLOURS["MAML"], fontsize=8,
+                  transform=axis.get_yaxis_transform())  # fmt: skip
+        axis.set_title(f"test lives of {shots} labelled points", loc="left")
+        axis.set_xlabel("labelled outer samples")
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(axis="y", which="major", linewidth=0.4, alpha=0.5)
+    panels[0].set_ylabel("mean squared error after 10 steps")
+    ticks = (0.05, 0.1, 0.2, 0.5, 1, 2, 4)
+    panels[0].set_yticks(ticks, [f"{t:g}" for t in ticks])
+    panels[0].minorticks_off()
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
+    figure.savefig(result_path("comparison", "maml").with_suffix(".png"), dpi=150)
+
+
+def write(results: Results, seeds: int, steps: int, say: Callable[[str], None] = print) -> None:
+    """The result of what is finished, and its figure."""
+    rows = rows_of(results)
+    wall = sum(run["seconds"] for arm in results.values() for run in arm)
+    done = ", ".join(f"{name} {len(arm)}" for name, arm in results.items())
+    budget = (
+        f"{steps:,} steps of Adam x {BATCH} lives ({BY_GRADIENT}: {round(steps * SHARE[BY_GRADIENT]):,}); evolution: 1000 "
+        f"generations of SNES, 64 genomes x 8 lives; 1000 test lives; seeds: {done}; {wall / 60:.0f} core-minutes"
+    )
+    fewest = min(len(arm) for arm in results.values())
+    command = f"python -m benchmarks.comparison.maml --seeds {seeds}"
+    write_result("comparison", "maml", rows, command=command, seeds=fewest, budget=budget, figure="maml.png")
+    draw(results)
+    for entry in rows:
+        say(f"{entry['label']:65} {entry['measured']} [{entry.get('lo')}, {entry.get('hi')}] {entry.get('met', '')}")
+
+
+def main() -> None:
+    """Train what is not cached; write the result of what is."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=70_000, help="of Adam (default 70,000)")
+    parser.add_argument("--arms", nargs="*", default=list(COLOURS), choices=list(COLOURS))
+    parser.add_argument("--finished", action="store_true", help="train nothing, write what is finished")
+    options = parser.parse_args()
+    prepare_jax()
+    for seed in range(options.seeds):
+        for name in options.arms:
+            if not options.finished:
+                one_arm(name, seed, round(options.steps * SHARE.get(name, 1)))
+    write(finished(options.seeds, options.steps), options.seeds, options.steps)
+
+
+if __name__ == "__main__":
+    main()
