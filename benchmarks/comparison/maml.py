@@ -73,7 +73,7 @@ METHODS: dict[str, Method] = {
     "multi-task pretraining": "pretraining",
 }
 EVOLVED, BY_GRADIENT = "evolved genome", "the genome's numbers by gradient"
-SHARE = {BY_GRADIENT: 0.15}
+SHARE = {BY_GRADIENT: 0.05}
 """Steps of Adam, as a share of MAML's, where each of them is ten steps of life and not one."""
 REACHED = (1.0, 0.5, 0.3)
 """Errors after ten steps for which the outer samples are told."""
