@@ -39,7 +39,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.common import result_path, write_result
+from benchmarks.common import read_result, result_path, write_result
 from evodev.baselines.meta import MetaLearning, Method
 from evodev.cli import prepare_jax
 from evodev.evaluation import Chunk, live_subjects, sample_lives
@@ -219,12 +219,19 @@ def samples_to(arm: list[dict[str, Any]], shots: int, goal: float, count: str = 
     return out
 
 
+def known(number: Any) -> float | None:
+    """None for NaN: with one seed there is no interval."""
+    return None if np.isnan(number) else float(number)
+
+
 def row(label: str, values: np.ndarray, **more: Any) -> dict[str, Any]:
     """Mean over seeds with its interval."""
     mean, low, high = interval(np.asarray(values, np.float64), 2000)
-    seeds = f"95% bootstrap over {len(values)} seeds"
+    if len(values) == 1:
+        low = high = np.nan
+    seeds = f"95% bootstrap over {len(values)} seeds" if len(values) > 1 else "one seed"
     note = f"{more.pop('note')}; {seeds}" if "note" in more else seeds
-    return {"label": label, "measured": float(mean), "lo": float(low), "hi": float(high), "unit": "MSE", "note": note, **more}
+    return {"label": label, "measured": float(mean), "lo": known(low), "hi": known(high), "unit": "MSE", "note": note, **more}
 
 
 def rows_of(results: Results) -> list[dict[str, Any]]:
@@ -234,18 +241,20 @@ def rows_of(results: Results) -> list[dict[str, Any]]:
         for shots in SHOTS:
             for step in STEPS[1:]:
                 values, more = final(arm, shots, step), {}
-                known = PUBLISHED[shots].get(step) if name == "MAML" else None
+                reported = PUBLISHED[shots].get(step) if name == "MAML" else None
                 if name == "multi-task pretraining" and shots == 5:
-                    known = PRETRAINED[step]
-                if known is not None:
+                    reported = PRETRAINED[step]
+                if reported is not None:
                     source = "arXiv 1703.03400, " + ("table 2" if shots == 5 else "read off a plot")
-                    more = {"reference": known, "source": source}
+                    more = {"reference": reported, "source": source}
                 if name == "MAML" and shots == 5:
-                    more |= {"target": known, "met": bool(abs(values.mean() - known) <= 0.1), "note": "met: within .1"}
+                    more |= {"target": reported, "met": bool(abs(values.mean() - reported) <= 0.1), "note": "met: within .1"}
                 if name == EVOLVED and step == 10:
                     goal = PUBLISHED[shots][10]
                     more = {"target": goal, "met": bool(values.mean() <= goal), "note": "met: at or below published MAML"}
                 rows.append(row(f"{name}, K={shots}, after {step}", values, **more))
+    if EVOLVED not in results:
+        rows += [r for r, _ in evolved_before()]
     for one, other in ((EVOLVED, "MAML"), (EVOLVED, BY_GRADIENT), ("Meta-SGD", "MAML"), ("first-order MAML", "MAML"),
                        ("ANIL", "MAML"), ("Reptile", "MAML")):  # fmt: skip
         if one in results and other in results:
@@ -269,13 +278,38 @@ def rows_of(results: Results) -> list[dict[str, Any]]:
     return rows
 
 
+def evolved_before() -> list[tuple[dict[str, Any], tuple[int, int, float] | None]]:
+    """Rows of benchmarks.papers.sine on the same search and test lives, where this script has evolved nothing yet.
+
+    Each with (K, outer samples, error after ten steps) if it is of that; points of judgement counted, validation not.
+    """
+    past, task = read_result("papers", "sine"), preset("sine").task
+    share, out = (task.labels + task.probes) / task.labels, []
+    for r in past["rows"] if past else []:
+        words = r["label"].replace(",", " ").replace("=", " ").split()
+        if words[:1] != ["K"] or words[5] == "0":
+            continue
+        shots, step = int(words[1]), int(words[4])
+        many = r["label"].endswith("samples")
+        samples = int("".join(words[6:-2])) if many else 2_560_000
+        where = (shots, round(samples * share), r["measured"]) if step == 10 else None
+        label = f"{EVOLVED}, K={shots}, after {step}" + (f", {round(samples * share):,} outer samples" if many else "")
+        goal = PUBLISHED[shots].get(step) if step == 10 and not many else None
+        more = {"target": goal, "met": None if goal is None else bool(r["measured"] <= goal)}
+        note = f"{r['note']}; benchmarks.papers.sine, commit {past['commit'] if past else ''}"
+        out.append(({**r, **more, "label": label, "reference": None, "source": None, "note": note}, where))
+    return out
+
+
 def difference(label: str, own: np.ndarray, other: np.ndarray) -> dict[str, Any]:
     """Difference of means; seeds of the two are drawn independently of each other, as nothing pairs them."""
     rng = np.random.default_rng(0)
     drawn = [rng.choice(own, len(own)).mean() - rng.choice(other, len(other)).mean() for _ in range(2000)]
     low, high = np.percentile(drawn, [2.5, 97.5])
     mean = float(own.mean() - other.mean())
-    return {"label": label, "measured": mean, "lo": float(low), "hi": float(high), "unit": "MSE",
+    if len(own) == 1 or len(other) == 1:
+        low = high = np.nan
+    return {"label": label, "measured": mean, "lo": known(low), "hi": known(high), "unit": "MSE",
             "note": f"95% bootstrap over {len(own)} and {len(other)} seeds"}  # fmt: skip
 
 
@@ -293,6 +327,12 @@ def draw(results: Results) -> None:
                 wide = 2.2 if name in ("MAML", EVOLVED) else 1.2
                 axis.loglog(x, mean, style, color=COLOURS[name], linewidth=wide, label=label)
                 axis.fill_between(x, low, high, color=COLOURS[name], alpha=0.15, linewidth=0)
+        if EVOLVED not in results:
+            before = sorted(where[1:] for _, where in evolved_before() if where and where[0] == shots)
+            for fewer, style in ((1, "-"), (64, ":")):
+                label = EVOLVED if fewer == 1 else f"{EVOLVED}, points that differ"
+                axis.loglog([n / fewer for n, _ in before], [e for _, e in before], "k" + style, marker="o", markersize=4,
+                            linewidth=2.2, label=label)  # fmt: skip
         axis.axhline(PUBLISHED[shots][10], color=COLOURS["MAML"], linestyle="--", linewidth=0.8)
         axis.text(0.01, PUBLISHED[shots][10] * 1.03, "MAML, published", color=COLOURS["MAML"], fontsize=8,
                   transform=axis.get_yaxis_transform())  # fmt: skip
@@ -304,6 +344,7 @@ def draw(results: Results) -> None:
     ticks = (0.05, 0.1, 0.2, 0.5, 1, 2, 4)
     panels[0].set_yticks(ticks, [f"{t:g}" for t in ticks])
     panels[0].minorticks_off()
+    panels[0].set_ylim(0.04, 10)  # what diverges leaves the picture
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
     figure.savefig(result_path("comparison", "maml").with_suffix(".png"), dpi=150)
@@ -316,7 +357,8 @@ def write(results: Results, seeds: int, steps: int, say: Callable[[str], None] =
     done = ", ".join(f"{name} {len(arm)}" for name, arm in results.items())
     budget = (
         f"{steps:,} steps of Adam x {BATCH} lives ({BY_GRADIENT}: {round(steps * SHARE[BY_GRADIENT]):,}); evolution: 1000 "
-        f"generations of SNES, 64 genomes x 8 lives; 1000 test lives; seeds: {done}; {wall / 60:.0f} core-minutes"
+        f"generations of SNES, 64 genomes x 8 lives; 1000 test lives, one counts at most {DIVERGED:g}; "
+        f"seeds: {done}; {wall / 60:.0f} core-minutes"
     )
     fewest = min(len(arm) for arm in results.values())
     command = f"python -m benchmarks.comparison.maml --seeds {seeds}"
