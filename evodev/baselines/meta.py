@@ -108,12 +108,14 @@ class MetaLearning:
         objective: ``mean`` of the loss over a life's probes after birth, or the loss at its ``end``, as published.
         rate: of the outer Adam.
         lives: in each outer step.
+        spread: standard deviation of the weights that training starts from; None for that of He et al. 2015.
     """
 
     method: Method = "maml"
     objective: Literal["mean", "end"] = "mean"
     rate: float = 0.001
     lives: int = 8
+    spread: float | None = None
 
     def organism(self, substrate: Substrate, task: Task) -> Organism:
         """Every weight a gene, and plain gradient descent in life."""
@@ -123,13 +125,13 @@ class MetaLearning:
         return Organism(substrate, Initialisation(gains=self.method == "meta-sgd"), learner)
 
     def start(self, organism: Organism, inner_rate: float, *, key: Key) -> Progress:
-        """Weights of He et al. 2015, no biases, and one rate for all."""
+        """Gaussian weights, no biases, and one rate for all."""
         spec, values = organism.genome_spec, {}
         for i, gene in enumerate(spec.genes):
             values[gene.name] = jnp.full(gene.shape, gene.center)
             if gene.name.endswith("/weight"):
                 drawn = jax.random.normal(jax.random.fold_in(key, i), gene.shape)
-                values[gene.name] = (2 / gene.shape[0]) ** 0.5 * drawn
+                values[gene.name] = ((2 / gene.shape[0]) ** 0.5 if self.spread is None else self.spread) * drawn
             elif gene.name.endswith("/log_rate"):
                 values[gene.name] = jnp.full(gene.shape, np.log(inner_rate))
         genome = spec.pack(values)
