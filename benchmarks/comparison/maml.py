@@ -10,6 +10,9 @@ test life is chosen on validation lives. The evolved genome is the preset `sine`
 lives of ten steps on 5 points, 50 points more by which they are judged. Its numbers are also trained by gradient through the same
 lives, so that what is due to the strategy and what to lives and genes can be told apart.
 
+Weights start from those of He et al. 2015. One more MAML starts from the standard deviation of .01 of the authors' code: added
+after a first run, in which a few test lives in a thousand diverged within ten steps and governed the mean.
+
 An outer sample is one labelled point of a training life that one genome used, points of judgement included. A generation shows
 the same lives to all its genomes: the points that differ are 64 times fewer, and are told apart in the figure.
 
