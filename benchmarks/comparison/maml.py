@@ -65,8 +65,8 @@ PRETRAINED = {1: 2.41, 5: 2.23, 10: 2.19}
 INNER_RATE, BATCH, TRAIN_SHOTS = 0.01, 25, 10
 FINE_TUNING = (0.001, 0.003, 0.01, 0.03, 0.1)
 BLOCK = 100
-DIVERGED = 1000.0
-"""The most that one life counts."""
+DIVERGED, LOST = 1000.0, 25.0
+"""The most that one life counts, and, told apart, the square of the largest amplitude: a life that is worse has diverged."""
 SMALL, SPREAD = "MAML, small weights at first", 0.01
 """As in the authors' code; all others start from the weights of He et al. 2015."""
 METHODS: dict[str, Method] = {
@@ -87,17 +87,16 @@ COLOURS = dict(zip((*METHODS, EVOLVED, BY_GRADIENT), ("C2", "C3", "C1", "C6", "C
 CACHE = Path(__file__).parent / ".cache" / "maml"
 
 
-def errors(organism: Organism, genome: Genome, shots: int, *, split: Split = "test", lives: int = 1000) -> list[float]:
-    """Mean squared error after each of ``STEPS``, mean over lives that are the same for everybody."""
+def errors(organism: Organism, genome: Genome, shots: int, *, split: Split = "test", lives: int = 1000) -> np.ndarray:
+    """Mean squared error (lives, ``STEPS``), in lives that are the same for everybody; one that diverges counts as very bad."""
     task = Sine(shots=shots, updates=10, probes=100)
     worlds = sample_lives(task, split, lives, key=jax.random.key(4242))
     log = live_subjects(
         organism.hatch, jnp.asarray(genome)[None], organism.learner, organism.substrate, task, worlds, STEPS,
         key=jax.random.key(7), stochastic=False, chunk=Chunk(1, 100),
     )  # fmt: skip
-    # a life that diverges stays in the mean, as very bad
     loss = np.nan_to_num(np.asarray(log.loss[0], np.float64), nan=DIVERGED, posinf=DIVERGED)
-    return np.minimum(loss, DIVERGED).mean(0).tolist()
+    return np.minimum(loss, DIVERGED)
 
 
 def moments(last: int) -> set[int]:
@@ -145,7 +144,7 @@ def meta_learned(name: str, seed: int, steps: int) -> tuple[Organism, Iterator[M
                 if name == "multi-task pretraining":
                     genome = max(
                         (at_rate(organism, genome, rate) for rate in FINE_TUNING),
-                        key=lambda g: -errors(organism, g, 5, split="validation", lives=200)[-1],
+                        key=lambda g: -errors(organism, g, 5, split="validation", lives=200)[:, -1].mean(),
                     )
                 yield step * samples, step * samples, genome
 
@@ -179,8 +178,13 @@ def one_arm(name: str, seed: int, steps: int) -> dict[str, Any]:
     organism, coming = evolved(seed) if name == EVOLVED else meta_learned(name, seed, steps)
     trail = []
     for used, distinct, genome in coming:
-        measured = {str(shots): errors(organism, genome, shots) for shots in SHOTS}
-        trail.append({"used": used, "distinct": distinct, "errors": measured})
+        lives = {str(shots): errors(organism, genome, shots) for shots in SHOTS}
+        trail.append({
+            "used": used, "distinct": distinct,
+            "errors": {shots: e.mean(0).tolist() for shots, e in lives.items()},
+            "bounded": {shots: np.minimum(e, LOST).mean(0).tolist() for shots, e in lives.items()},
+            "lost": {shots: (e > LOST).mean(0).tolist() for shots, e in lives.items()},
+        })  # fmt: skip
     seconds = time.process_time() - began
     last = trail[-1]["errors"]
     print(
@@ -259,6 +263,8 @@ def rows_of(results: Results) -> list[dict[str, Any]]:
                     goal = PUBLISHED[shots][10]
                     more = {"target": goal, "met": bool(values.mean() <= goal), "note": "met: at or below published MAML"}
                 rows.append(row(f"{name}, K={shots}, after {step}", values, **more))
+                if all("lost" in run["trail"][-1] for run in arm):
+                    rows += diverged(name, arm, shots, step)
     if EVOLVED not in results:
         rows += [r for r, _ in evolved_before()]
     pairs = [(EVOLVED, SMALL), (EVOLVED, BY_GRADIENT)]
@@ -289,6 +295,20 @@ def rows_of(results: Results) -> list[dict[str, Any]]:
                     "note": f"median of the tested moments that were first; {len(reached)} of {len(needed)} seeds reach it",
                 })  # fmt: skip
     return rows
+
+
+def diverged(name: str, arm: list[dict[str, Any]], shots: int, step: int) -> list[dict[str, Any]]:
+    """Share of lives that diverged at the end, and the error if each of them counts no more than ``LOST``; none if none did."""
+    bounded, lost = (
+        np.array([run["trail"][-1][kind][str(shots)][STEPS.index(step)] for run in arm]) for kind in ("bounded", "lost")
+    )
+    if not lost.any():
+        return []
+    label = f"{name}, K={shots}, after {step}"
+    return [
+        row(f"{label}, a life counting at most {LOST:g}", bounded, note="the square of the largest amplitude"),
+        row(f"{label}, share of lives above {LOST:g}", lost) | {"unit": ""},
+    ]
 
 
 def evolved_before() -> list[tuple[dict[str, Any], tuple[int, int, float] | None]]:
