@@ -14,6 +14,7 @@ from evodev.comparison import (
     CHAMPION,
     Comparison,
     across_runs,
+    asked_for,
     champion_arms,
     compare,
     ledger,
@@ -428,3 +429,12 @@ def test_runs_of_different_kinds_are_not_merged(changes: dict[str, Any]) -> None
 def test_an_impossible_comparison_is_refused(make: Callable[[], Comparison], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_slow_baselines_are_built_only_when_asked_for_by_name() -> None:
+    assert set(asked_for(None)) == ROUTINE
+    assert "MAML" not in ROUTINE
+    assert set(asked_for(["initial genome", "maml"])) == {"MAML", "initial genome"}
+    assert asked_for(["all"]) == BASELINES
+    with pytest.raises(ValueError, match="did you mean 'Reptile'"):
+        asked_for(["reptil"])

@@ -258,7 +258,7 @@ def rows_of(results: Results) -> list[dict[str, Any]]:
                     source = "arXiv 1703.03400, " + ("table 2" if shots == 5 else "read off a plot")
                     more = {"reference": reported, "source": source}
                 if name in ("MAML", SMALL) and shots == 5:
-                    more |= {"target": reported, "met": bool(abs(values.mean() - reported) <= 0.1), "note": "met: within .1"}
+                    more |= {"target": reported, "met": bool(abs(values.mean() - reported) <= 0.1), "note": within(values)}
                 if name == EVOLVED and step == 10:
                     goal = PUBLISHED[shots][10]
                     more = {"target": goal, "met": bool(values.mean() <= goal), "note": "met: at or below published MAML"}
@@ -295,6 +295,12 @@ def rows_of(results: Results) -> list[dict[str, Any]]:
                     "note": f"median of the tested moments that were first; {len(reached)} of {len(needed)} seeds reach it",
                 })  # fmt: skip
     return rows
+
+
+def within(values: np.ndarray) -> str:
+    """What the target is, and the seeds one by one: the mean of one in which lives diverge is that of those lives."""
+    seeds = ", ".join(f"{value:.2f}" for value in values)
+    return f"met: within .1; seeds {seeds}; where it is missed by far, a few test lives in a thousand diverge"
 
 
 def diverged(name: str, arm: list[dict[str, Any]], shots: int, step: int) -> list[dict[str, Any]]:
@@ -347,12 +353,13 @@ def difference(label: str, own: np.ndarray, other: np.ndarray) -> dict[str, Any]
 
 
 def draw(results: Results) -> None:
-    """Error after ten steps against outer samples, a line a seed-mean with its band, 5 and 10 points."""
+    """Error after ten steps against outer samples, 5 and 10 points: the median seed, and from the best to the worst."""
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axis, shots in zip(panels, SHOTS, strict=True):
         for name, arm in results.items():
-            mean, low, high = interval(curve(arm, shots, 10), 1000)
+            errors = curve(arm, shots, 10)
+            mean, low, high = np.median(errors, 0), errors.min(0), errors.max(0)
             counts = [("used", "-")] + ([("distinct", ":")] if name == EVOLVED else [])
             for count, style in counts:
                 x = np.array([moment[count] for moment in arm[0]["trail"]])
@@ -373,7 +380,7 @@ def draw(results: Results) -> None:
         axis.set_xlabel("labelled outer samples")
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="y", which="major", linewidth=0.4, alpha=0.5)
-    panels[0].set_ylabel("mean squared error after 10 steps")
+    panels[0].set_ylabel("mean squared error after 10 steps (median seed, all seeds)")
     ticks = (0.05, 0.1, 0.2, 0.5, 1, 2, 4)
     panels[0].set_yticks(ticks, [f"{t:g}" for t in ticks])
     panels[0].minorticks_off()
