@@ -65,17 +65,29 @@ def descend(
         The parameters after the last step, and the loss before each step.
     """
     optimiser = optimiser or optax.adam(0.01)
+    xs = jnp.linspace(0.0, 1.0, steps), jax.random.split(key, steps)
+    params, _, history = walk(loss, params, optimiser.init(params), optimiser, xs)
+    return params, history
 
-    def step(carry: Any, xs: tuple[Scalar, Key]) -> tuple[Any, Scalar]:
+
+def walk(
+    loss: Callable[..., Scalar], params: Any, memory: Any, optimiser: optax.GradientTransformation, steps: tuple[Array, Array]
+) -> tuple[Any, Any, Steps]:
+    """:func:`descend` from wherever it is: ``steps`` are progress and key of each.
+
+    Returns:
+        Parameters and the optimiser's memory after the last step, and the loss before each.
+    """
+
+    def step(carry: Any, xs: tuple[Array, Array]) -> tuple[Any, Scalar]:
         params, memory = carry
         progress, key = xs
         value, slope = jax.value_and_grad(loss)(params, progress, key=key)
         updates, memory = optimiser.update(slope, memory, params)
         return (optax.apply_updates(params, updates), memory), value
 
-    xs = jnp.linspace(0.0, 1.0, steps), jax.random.split(key, steps)
-    (params, _), history = jax.lax.scan(step, (params, optimiser.init(params)), xs)
-    return params, history
+    (params, memory), history = jax.lax.scan(step, (params, memory), steps)
+    return params, memory, history
 
 
 def train_genome(

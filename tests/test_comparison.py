@@ -14,6 +14,7 @@ from evodev.comparison import (
     CHAMPION,
     Comparison,
     across_runs,
+    asked_for,
     champion_arms,
     compare,
     ledger,
@@ -36,6 +37,7 @@ from evodev.tasks import Acting, Bandit, ContinualDigits, Task
 from evodev.types import Genes, Key
 from tests.tiny import CHAIN, DIRECT, Blobs, Guess, Levers, Line, digits_experiment, guesser
 
+ROUTINE = {name for name, baseline in BASELINES.items() if baseline.routine}
 EVOLVED = {name for name in BASELINES if "evolved hyperparameters" in name}
 BUDGET = 100
 
@@ -137,7 +139,7 @@ def test_evolved_arms_say_how_compact_they_are(experiment: Experiment, result: d
 
 
 def test_every_baseline_and_control_that_applies_becomes_an_arm(result: dict[str, Any]) -> None:
-    assert set(result["arms"]) == {CHAMPION, CENTROID, "relabelled", *BASELINES} - EVOLVED
+    assert set(result["arms"]) == {CHAMPION, CENTROID, "relabelled", *ROUTINE} - EVOLVED
     for name in set(BASELINES) & set(result["arms"]):
         assert result["arms"][name]["role"] == BASELINES[name].role
         assert result["arms"][name]["failed"] == 0
@@ -447,3 +449,12 @@ def test_a_life_that_acts_has_returns_and_samples_to_a_score(task: Acting) -> No
     assert "accuracy" not in entry["curves"]
     found = entry["scores"]["samples_to"]["0.5"]
     assert (found["value"], found["censored"]) == ((1 + schedule[-1]) / 2, 0.5)
+
+
+def test_slow_baselines_are_built_only_when_asked_for_by_name() -> None:
+    assert set(asked_for(None)) == ROUTINE
+    assert "MAML" not in ROUTINE
+    assert set(asked_for(["initial genome", "maml"])) == {"MAML", "initial genome"}
+    assert asked_for(["all"]) == BASELINES
+    with pytest.raises(ValueError, match="did you mean 'Reptile'"):
+        asked_for(["reptil"])

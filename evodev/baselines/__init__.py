@@ -2,6 +2,7 @@
 
 from evodev.baselines.base import Arm, Baseline, Setting
 from evodev.baselines.controls import FreshWeights, InitialGenome, ShuffledGenome, ShuffledWeights
+from evodev.baselines.meta import MetaLearned
 from evodev.baselines.neighbours import PixelNeighbours
 from evodev.baselines.random_networks import EvolvedHyperparameters, SameLearner, TunedGrid
 
@@ -16,6 +17,12 @@ BASELINES: dict[str, Baseline] = {
     "shuffled genome": ShuffledGenome(),
     "champion's mask, fresh weights": FreshWeights(),
     "champion's mask, shuffled weights": ShuffledWeights(),
+    "MAML": MetaLearned("maml"),
+    "first-order MAML": MetaLearned("first-order maml"),
+    "Reptile": MetaLearned("reptile"),
+    "ANIL": MetaLearned("anil"),
+    "Meta-SGD": MetaLearned("meta-sgd"),
+    "multi-task pretraining": MetaLearned("pretraining"),
     "nearest centroid on inputs": PixelNeighbours("centroid"),
     "1-NN on inputs": PixelNeighbours("nearest"),
 }

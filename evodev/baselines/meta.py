@@ -1,0 +1,295 @@
+"""Gradient meta-learning: weights at birth that are learned by gradient through whole lives, at no more lives than the champion.
+
+The family: MAML and its first-order form (Finn et al. 2017, arXiv 1703.03400), Reptile (Nichol et al. 2018, arXiv
+1803.02999), ANIL (Raghu et al. 2020, arXiv 1909.09157), Meta-SGD (Li et al. 2017, arXiv 1707.09835), and multi-task
+pretraining, which is told nothing of the life to come.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from evodev.baselines.base import Arm, Baseline, Report, Setting
+from evodev.compress import walk
+from evodev.evaluation import choose_chunk, live_subjects, sample_lives
+from evodev.genome import Gene, GenomeSpec, spec_of
+from evodev.learners import Gradient
+from evodev.lifetime import live, probe_steps
+from evodev.network import Network
+from evodev.organism import Organism
+from evodev.substrate import Substrate
+from evodev.tasks import Acting, Life, Task
+from evodev.types import Array, Float, Genome, Inputs, Key, Scalar, Targets
+
+Method = Literal["maml", "first-order maml", "reptile", "anil", "meta-sgd", "pretraining"]
+GAIN_SCALE = 10.0
+"""Gains of Meta-SGD are learned this many times faster than weights: Adam's .001 then moves a rate of .01 by 1% a step."""
+
+
+@dataclass(frozen=True)
+class Initialisation:
+    """Grows nothing: the genome is the weights and biases at birth, blank slates too, in natural units; all dense.
+
+    Attributes:
+        gains: also a gain a synapse, by which its rate is multiplied; 1 in a genome of zeros, and it may be negative.
+    """
+
+    gains: bool = False
+
+    @property
+    def stochastic(self) -> bool:
+        return False
+
+    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
+        genes = [Gene(f"{p.name}/weight", substrate.shape(p)) for p in substrate.projections]
+        genes += [Gene(f"{p.name}/bias", (p.size,)) for p in substrate.populations[1:]]
+        if self.gains:
+            genes += [Gene(f"{p.name}/gain", substrate.shape(p), 1.0, GAIN_SCALE) for p in substrate.projections]
+        return spec_of(genes)
+
+    def grow(self, genome: Genome, substrate: Substrate, *, key: Key, shared: bool = False) -> Network:
+        genes = self.genome_spec(substrate).unpack(genome)
+        names = [p.name for p in substrate.projections]
+        weights = {name: genes[f"{name}/weight"] for name in names}
+        biases = {p.name: genes.get(f"{p.name}/bias", jnp.zeros(p.size)) for p in substrate.populations}
+        return Network(
+            weights=weights,
+            masks={name: jnp.ones_like(w) for name, w in weights.items()},
+            gains={name: genes[f"{name}/gain"] for name in names} if self.gains else {},
+            biases=biases,
+            alive={name: jnp.ones_like(b) for name, b in biases.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Inner(Gradient):
+    """The gradient learner as meta-learning has it.
+
+    Attributes:
+        first_order: what a step changes counts as a constant when a life is differentiated.
+        head_only: only what feeds the outputs, and their biases, changes in life.
+    """
+
+    first_order: bool = False
+    head_only: bool = False
+
+    def gradient(self, network: Network, inputs: Inputs, targets: Targets, substrate: Substrate) -> dict[str, Any]:
+        slope = super().gradient(network, inputs, targets, substrate)
+        if self.head_only:
+            head = {p.name for p in substrate.into(substrate.output.name)} | {substrate.output.name}
+            slope = {
+                part: {n: x if n in head else jnp.zeros_like(x) for n, x in entries.items()} for part, entries in slope.items()
+            }
+        return jax.lax.stop_gradient(slope) if self.first_order else slope
+
+
+class Progress(NamedTuple):
+    """Meta-training so far: the genome, the optimiser's memory, and the outer steps made."""
+
+    genome: Genome
+    memory: Any
+    step: Scalar
+
+
+@dataclass(frozen=True)
+class MetaLearning:
+    """How an initialisation is learned: Adam on the loss of lives on the train family, a fresh batch of lives each step.
+
+    Attributes:
+        method: which of the family. ``maml`` differentiates the whole life, ``first-order maml`` takes its updates for
+            constants, ``anil`` lets only the head change in life, ``meta-sgd`` also learns a rate a synapse (and one a
+            population for biases), ``reptile`` moves to where lives end, ``pretraining`` minimises the loss at birth.
+        objective: ``mean`` of the loss over a life's probes after birth, or the loss at its ``end``, as published.
+        rate: of the outer Adam.
+        lives: in each outer step.
+        spread: standard deviation of the weights that training starts from; None for that of He et al. 2015.
+    """
+
+    method: Method = "maml"
+    objective: Literal["mean", "end"] = "mean"
+    rate: float = 0.001
+    lives: int = 8
+    spread: float | None = None
+
+    def organism(self, substrate: Substrate, task: Task) -> Organism:
+        """Every weight a gene, and plain gradient descent in life."""
+        loss = "cross_entropy" if task.problem == "classification" else "squared_error"
+        first_order, head_only = self.method in ("first-order maml", "reptile"), self.method == "anil"
+        learner = Inner(loss=loss, heads=task.heads, first_order=first_order, head_only=head_only)
+        return Organism(substrate, Initialisation(gains=self.method == "meta-sgd"), learner)
+
+    def start(self, organism: Organism, inner_rate: float, *, key: Key) -> Progress:
+        """Gaussian weights, no biases, and one rate for all."""
+        spec, values = organism.genome_spec, {}
+        for i, gene in enumerate(spec.genes):
+            values[gene.name] = jnp.full(gene.shape, gene.center)
+            if gene.name.endswith("/weight"):
+                drawn = jax.random.normal(jax.random.fold_in(key, i), gene.shape)
+                values[gene.name] = ((2 / gene.shape[0]) ** 0.5 if self.spread is None else self.spread) * drawn
+            elif gene.name.endswith("/log_rate"):
+                values[gene.name] = jnp.full(gene.shape, np.log(inner_rate))
+        genome = spec.pack(values)
+        return Progress(genome, self.optimiser.init(genome), jnp.zeros((), jnp.int32))
+
+    @property
+    def optimiser(self) -> optax.GradientTransformation:
+        """Adam, and no step where a batch of lives diverged."""
+        return optax.chain(optax.zero_nans(), optax.adam(self.rate))
+
+    def loss(self, organism: Organism, task: Task, schedule: tuple[int, ...], genome: Genome, life: Life, *, key: Key) -> Scalar:
+        """What is descended, of one life; of Reptile only its gradient means anything."""
+        network, genes = organism.develop(genome, key=key)
+        if self.method == "pretraining":
+            return self._unlearned(organism, network, genes, task, life, key=key)
+        if self.method == "reptile":
+            return self._distance(organism, network, genes, life, key=key)
+        seen = schedule if self.objective == "mean" else (0, task.steps)
+        return live(organism.learner, genes, network, organism.substrate, task, life, seen, key=key).loss[1:].mean()
+
+    def _unlearned(self, organism: Organism, network: Network, genes: Any, task: Task, life: Life, *, key: Key) -> Scalar:
+        """Loss at birth on every sample of a life."""
+        learner, substrate = organism.learner, organism.substrate
+        inputs = jnp.concatenate([x.reshape(-1, substrate.input.size) for x in (life.inputs, life.probe_inputs)])
+        targets = jnp.concatenate([life.targets.reshape(-1, *life.targets.shape[2:]), life.probe_targets])
+        return task.loss(learner.predict(genes, learner.init(genes, network, substrate, key=key), inputs, substrate), targets)
+
+    def _distance(self, organism: Organism, network: Network, genes: Any, life: Life, *, key: Key) -> Scalar:
+        """Something whose gradient in the weights at birth is birth less end of a life."""
+        learner, substrate = organism.learner, organism.substrate
+
+        def step(state: Any, batch: tuple[Array, Array]) -> tuple[Any, None]:
+            return learner.step(genes, state, batch[0].reshape(len(batch[0]), -1), batch[1], substrate, key=key), None
+
+        end, _ = jax.lax.scan(step, learner.init(genes, network, substrate, key=key), (life.inputs, life.targets))
+        born, last = ({"weights": n.weights, "biases": n.biases} for n in (network, end.network))
+        pulls = jax.tree.map(lambda a, b: (a * jax.lax.stop_gradient(a - b)).sum(), born, last)
+        return jnp.stack(jax.tree.leaves(pulls)).sum()
+
+    @partial(jax.jit, static_argnums=(0, 1, 2, 3, 5))
+    def advance(
+        self, organism: Organism, task: Task, schedule: tuple[int, ...], progress: Progress, steps: int, key: Key
+    ) -> tuple[Progress, Float[Array, " steps"]]:
+        """So many outer steps more, and the loss before each; keys belong to steps, however they are grouped.
+
+        Args:
+            organism: :meth:`organism`'s.
+            task: of the training lives.
+            schedule: :func:`evodev.lifetime.probe_steps` of it.
+            progress: from :meth:`start`, or from here.
+            steps: how many.
+            key: root of the keys of all steps.
+        """
+        # rates are what the task gives, except where they are what is learned
+        names = [g.name for g in organism.genome_spec.genes for _ in range(g.size)]
+        learned = np.array([self.method == "meta-sgd" or not n.startswith("learner/") for n in names])
+
+        def batch_loss(genome: Genome, step: Array, *, key: Key) -> Scalar:
+            genome = jnp.where(learned, genome, jax.lax.stop_gradient(genome))
+            key_lives, key_live = jax.random.split(key)
+            lives = sample_lives(task, "train", self.lives, key=key_lives)
+            return jax.vmap(lambda life: self.loss(organism, task, schedule, genome, life, key=key_live))(lives).mean()
+
+        numbers = progress.step + jnp.arange(steps)
+        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(numbers)
+        genome, memory, history = walk(batch_loss, progress.genome, progress.memory, self.optimiser, (numbers, keys))
+        return Progress(genome, memory, progress.step + steps), history
+
+
+@dataclass(frozen=True)
+class MetaLearned(Baseline):
+    """Weights at birth learned by gradient through lives, on the champion's substrate, dense.
+
+    Each inner rate may spend an equal share of the lives that the champion's search spent, and stops on a plateau of the
+    validation fitness; the moment and the rate that are best there are the arm.
+
+    Attributes:
+        method: see :class:`MetaLearning`.
+        rates: of plain gradient descent in life.
+        block: outer steps between two looks at validation.
+        patience: looks without a gain of 1% before stopping.
+        validation: lives of a look.
+    """
+
+    method: Method = "maml"
+    rates: tuple[float, ...] = (0.03, 0.1, 0.3)
+    block: int = 100
+    patience: int = 4
+    validation: int = 64
+    routine: ClassVar[bool] = False
+
+    def applies(self, setting: Setting) -> bool:
+        return not isinstance(setting.task, Acting) and not setting.organism.substrate.modular
+
+    def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
+        meta = MetaLearning(self.method)
+        organism = meta.organism(setting.organism.substrate, setting.task)
+        looks = [
+            look
+            for rate in self.rates
+            for look in self._train(name, meta, organism, rate, setting, setting.budget // len(self.rates), key=key, say=say)
+        ]
+        best = max(looks, key=lambda look: look.fitness)
+        lives = sum(look.lives for look in looks)
+        return Arm(
+            name=name,
+            role=self.role,
+            subject=best.genome,
+            develop=organism.hatch,
+            learner=organism.learner,
+            substrate=organism.substrate,
+            stochastic=False,
+            genome_size=organism.genome_spec.size,
+            tuning_lives=lives,
+            note=f"Adam through lives, {best.step} steps of {meta.lives}, rate {best.rate:g} of {len(self.rates)} on validation",
+        )
+
+    def _train(
+        self,
+        name: str,
+        meta: MetaLearning,
+        organism: Organism,
+        rate: float,
+        setting: Setting,
+        budget: int,
+        *,
+        key: Key,
+        say: Report,
+    ) -> Iterator["Look"]:
+        """Looks at birth and after every block, until a plateau or the end of the budget."""
+        task, schedule = setting.task, probe_steps(setting.task.steps, setting.schedule.probes)
+        key_start, key_train, key_lives, key_look = jax.random.split(key, 4)
+        lives = sample_lives(task, "validation", self.validation, key=key_lives)
+        chunk = choose_chunk(organism, task, subjects=1, lives=self.validation)
+        progress, spent = meta.start(organism, rate, key=key_start), self.validation
+        best, stale = -np.inf, 0
+        while True:
+            log = live_subjects(
+                organism.hatch, progress.genome[None], organism.learner, organism.substrate, task, lives, schedule,
+                key=key_look, stochastic=False, chunk=chunk,
+                ledger=setting.fitness.needs_ledger, online=setting.fitness.needs_online,
+            )  # fmt: skip
+            fitness = float(setting.fitness(log, schedule).mean())
+            yield Look(fitness, rate, progress.genome, int(progress.step), spent)
+            say(f"{name}: rate {rate:g}, step {int(progress.step)}, validation {fitness:.3f}")
+            stale = 0 if fitness > best + 0.01 * abs(best) or not np.isfinite(best) else stale + 1
+            best, budget = max(best, fitness), budget - spent
+            spent = self.block * meta.lives + self.validation
+            if stale >= self.patience or budget < spent:
+                return
+            progress, _ = meta.advance(organism, task, schedule, progress, self.block, key_train)
+
+
+class Look(NamedTuple):
+    """What validation said of a moment of meta-training, and the lives spent on getting there since the last one."""
+
+    fitness: float
+    rate: float
+    genome: Genome
+    step: int
+    lives: int
