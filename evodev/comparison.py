@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
 from typing import Any, cast
 
 import jax
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from evodev.baselines import BASELINES, Arm, Setting
-from evodev.baselines.base import Report
+from evodev.baselines.base import Baseline, Report
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.compactness import compactness
 from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_lives
@@ -187,6 +188,22 @@ def mark_front(arms: dict[str, dict[str, Any]]) -> None:
         arms[name]["pareto"] = front == 0
 
 
+def asked_for(names: Sequence[str] | None) -> dict[str, Baseline]:
+    """Baselines by name, in their order; the routine ones for None.
+
+    Raises:
+        ValueError: for a name that no baseline has.
+    """
+    if names is None:
+        return {name: baseline for name, baseline in BASELINES.items() if baseline.routine}
+    for name in names:
+        if name not in BASELINES:
+            near = get_close_matches(name, list(BASELINES), n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ValueError(f"arms: no baseline {name!r}; {hint}Known: {', '.join(BASELINES)}")
+    return {name: baseline for name, baseline in BASELINES.items() if name in names}
+
+
 def compare(
     organism: Organism,
     champion: Genome,
@@ -207,14 +224,18 @@ def compare(
         centroid: genome at the centre of the search.
         setting_of: the other fields of :class:`evodev.baselines.Setting`.
         config: how to compare.
-        names: baselines by name; all that apply if None.
+        names: baselines by name; the routine ones if None. Those that make no sense here are left out.
         arms: further arms of one's own.
         seed: root of all keys here.
         say: takes lines of progress.
 
     Returns:
         The contents of comparison.json (schema_version 1).
+
+    Raises:
+        ValueError: for a name that no baseline has.
     """
+    chosen = asked_for(names)
     root = jax.random.key(seed)
     key_lives, key_run, key_build = jax.random.split(jax.random.fold_in(root, 0xC0), 3)
     own = champion_arms(organism, champion, centroid)
@@ -232,7 +253,7 @@ def compare(
     lives = sample_lives(setting.task, config.split, config.lives, key=key_lives)
     report: dict[str, Any] = {}
     every: list[tuple[str, Any]] = [(arm.name, arm) for arm in [*own, *arms]]
-    every += [(n, b) for n, b in BASELINES.items() if (names is None or n in names) and b.applies(setting)]
+    every += [(n, b) for n, b in chosen.items() if b.applies(setting)]
     for index, (name, item) in enumerate(every):
         began = time.perf_counter()
         key_arm = jax.random.fold_in(key_build, index)

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -110,11 +110,12 @@ def save_front(run: Run) -> None:
         run.write_json("front.json", {"schema_version": 1, **about, "front": last["front"]})
 
 
-def compare_run(run: Run, *, say: Say = lambda line: None) -> dict[str, Any]:
-    """Champion against baselines and controls; writes and returns comparison.json.
+def compare_run(run: Run, *, names: Sequence[str] | None = None, say: Say = lambda line: None) -> dict[str, Any]:
+    """Champion against baselines and controls, the routine ones or those named; writes and returns comparison.json.
 
     Raises:
         RunError: if the run has no champion yet.
+        ValueError: for a name that no baseline has.
     """
     if not (run.path / "champion.json").exists():
         raise RunError(f"run: {run.path} has no champion yet; finish it with `evodev resume {run.path}`")
@@ -135,6 +136,7 @@ def compare_run(run: Run, *, say: Say = lambda line: None) -> dict[str, Any]:
             "budget": experiment.search().lives_at(metrics[-1]["generation"] if metrics else 0),
         },
         experiment.comparison,
+        names=names,
         seed=experiment.seed,
         say=say,
     )
@@ -188,10 +190,12 @@ def merge_seeds(base: Path, runs: list[Run]) -> dict[str, Any]:
     return merged
 
 
-def compare_runs(runs: list[Run], *, say: Say = lambda line: None) -> dict[str, Any]:
-    """One run's comparison, or several runs' with intervals over their seeds."""
+def compare_runs(runs: list[Run], *, names: Sequence[str] | None = None, say: Say = lambda line: None) -> dict[str, Any]:
+    """One run's comparison, or several runs' with intervals over their seeds; of the arms named, if any are."""
     if len(runs) == 1:
-        return compare_run(runs[0], say=say)
+        return compare_run(runs[0], names=names, say=say)
+    if names is not None:
+        return across_runs([compare_run(run, names=names, say=say) for run in runs])
     return across_runs([comparison_of(run, say=say) for run in runs])
 
 

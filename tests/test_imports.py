@@ -38,6 +38,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 """From first to last; what stands in one layer never imports its neighbours there."""
 
 HELPED = {
+    ("baselines.controls", "baselines.masks"),
     ("learners.episodic", "learners.hebbian"),
     ("learners.rewiring", "learners.gradient"),
     ("learners.structural", "learners.gradient"),

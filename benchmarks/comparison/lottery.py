@@ -73,8 +73,10 @@ def losses(params: Any, masks: Any, images: Images) -> tuple[Scalar, Scalar]:
 
 
 @partial(jax.jit, static_argnums=3)
-def train(weights: Weights, masks: Any, parts: tuple[Images, Images, Images], steps: int, *, key: Key) -> tuple[Weights, Any]:
-    """Train for ``steps``; returns the last weights, and (looks, 3): validation loss and accuracy, test accuracy."""
+def train(
+    weights: Weights, masks: Any, parts: tuple[Images, Images, Images], steps: int, *, key: Key
+) -> tuple[Weights, Any, Any]:
+    """Train for ``steps``; returns the last weights, validation loss and accuracy (looks, 2), and test accuracy at the least loss."""
     train_images, validation, test = parts
     optimiser = optax.adam(RATE)
     params = {"weights": weights, "biases": {p.name: jnp.zeros(p.size) for p in LENET.populations}}
@@ -88,13 +90,15 @@ def train(weights: Weights, masks: Any, parts: tuple[Images, Images, Images], st
         return (optax.apply_updates(params, updates), memory), None
 
     def block(carry: Any, keys: Any) -> tuple[Any, Array]:
-        carry, _ = jax.lax.scan(step, carry, keys)
-        loss, accuracy = losses(carry[0], masks, validation)
-        return carry, jnp.stack([loss, accuracy, losses(carry[0], masks, test)[1]])
+        now, best, least = carry
+        now, _ = jax.lax.scan(step, now, keys)
+        loss, accuracy = losses(now[0], masks, validation)
+        best = jax.tree.map(lambda new, old: jnp.where(loss < least, new, old), now[0], best)
+        return (now, best, jnp.minimum(loss, least)), jnp.stack([loss, accuracy])
 
     keys = jax.random.split(key, (steps // EVERY, EVERY))
-    (params, _), curves = jax.lax.scan(block, (params, optimiser.init(params)), keys)
-    return params["weights"], curves
+    ((params, _), best, _), curves = jax.lax.scan(block, ((params, optimiser.init(params)), params, jnp.inf), keys)
+    return params["weights"], curves, losses(best, masks, test)[1]
 
 
 def pruned(weights: Weights, masks: Masks) -> Masks:
@@ -107,14 +111,19 @@ def pruned(weights: Weights, masks: Masks) -> Masks:
     return out
 
 
-def told(curves: Any) -> dict[str, float]:
-    """Iterations to early stopping and to the goal (the length of the run if it is never reached), and test accuracy then."""
-    loss, accuracy, test = np.asarray(curves).T
-    stop, there = int(loss.argmin()), np.flatnonzero(accuracy >= GOAL)
+def told(curves: Any, test: Any, *, whole: bool) -> dict[str, Any]:
+    """Iterations to early stopping and to the goal (the length of the run if it is never reached), and test accuracy then.
+
+    Args:
+        curves: validation loss and accuracy (looks, 2).
+        test: accuracy.
+        whole: keep the curves too.
+    """
+    loss, accuracy = np.asarray(curves).T
+    there = np.flatnonzero(accuracy >= GOAL)
     reached = int(there[0]) if len(there) else len(accuracy) - 1
-    return {
-        "stop": (stop + 1) * EVERY, "reached": (reached + 1) * EVERY, "missed": float(not len(there)), "test": float(test[stop])
-    }  # fmt: skip
+    stop = {"stop": (int(loss.argmin()) + 1) * EVERY, "reached": (reached + 1) * EVERY, "missed": float(not len(there))}
+    return {**stop, "test": float(test), **({"curve": np.asarray(curves).T.tolist()} if whole else {})}
 
 
 def one_seed(seed: int, steps: int, parts: tuple[Images, Images, Images]) -> dict[str, Any]:
@@ -125,16 +134,13 @@ def one_seed(seed: int, steps: int, parts: tuple[Images, Images, Images]) -> dic
     masks: Masks = {p.name: np.ones(LENET.shape(p), np.float32) for p in LENET.projections}
     rounds, fresh, random = [], {}, {}
     for number in range(ROUNDS + 1):
-        weights, curves = train(start, masks, parts, steps, key=key_train)
-        rounds.append({"left": float(sum(m.sum() for m in masks.values()) / LENET.synapses), **told(curves)})
-        if number == 0 or number == TICKET:
-            rounds[-1]["curve"] = np.asarray(curves).T.tolist()
+        weights, *outcome = train(start, masks, parts, steps, key=key_train)
+        left = float(sum(m.sum() for m in masks.values()) / LENET.synapses)
+        rounds.append({"left": left, **told(*outcome, whole=number in (0, TICKET))})
         if number in FRESH:
-            curves = train(other, masks, parts, steps, key=key_train)[1]
-            fresh[number] = told(curves) | {"curve": np.asarray(curves).T.tolist()}
+            fresh[str(number)] = told(*train(other, masks, parts, steps, key=key_train)[1:], whole=True)
         if number == TICKET:
-            curves = train(start, same_layers(masks, rng), parts, steps, key=key_train)[1]
-            random = told(curves) | {"curve": np.asarray(curves).T.tolist()}
+            random = told(*train(start, same_layers(masks, rng), parts, steps, key=key_train)[1:], whole=True)
         masks = pruned(weights, masks)
     return {"rounds": rounds, "fresh": fresh, "random": random, "seconds": time.perf_counter() - began}
 
@@ -153,7 +159,9 @@ def rows_of(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     }
     whole, ticket, fresh, random = arms.values()
     share = np.mean([arm["left"] for arm in ticket])
-    rows = [{"label": "weights left in the ticket", "measured": float(share), "unit": "share", "reference": 0.211, "source": SOURCE}]
+    rows = [
+        {"label": "weights left in the ticket", "measured": float(share), "unit": "share", "reference": 0.211, "source": SOURCE}
+    ]
     measures = {"stop": "iterations to early stopping", "reached": f"iterations to a validation accuracy of {GOAL:.0%}"}
     for measure, what in measures.items():
         missed = {name: sum(int(a["missed"]) for a in of) if measure == "reached" else 0 for name, of in arms.items()}
@@ -229,7 +237,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="outer seeds (default 5)")
     parser.add_argument("--first", type=int, default=0, help="the first of them (default 0)")
-    parser.add_argument("--steps", type=int, default=1200, help="iterations of a training (default 1200)")
+    parser.add_argument("--steps", type=int, default=2000, help="iterations of a training (default 2000)")
     options = parser.parse_args()
     prepare_jax()
     images, test = (Images(*map(jnp.asarray, part)) for part in mnist())

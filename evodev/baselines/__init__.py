@@ -1,9 +1,19 @@
 """Baselines and controls: one file a kind, one line here each arm. The names are those printed in every table."""
 
 from evodev.baselines.base import Arm, Baseline, Setting
-from evodev.baselines.controls import FreshWeights, InitialGenome, ShuffledGenome, ShuffledWeights
+from evodev.baselines.controls import (
+    FreshWeights,
+    InitialGenome,
+    NeutralDrift,
+    RandomGenome,
+    Rewired,
+    ShuffledGenome,
+    ShuffledWeights,
+)
+from evodev.baselines.learning_off import LearningOff
 from evodev.baselines.neighbours import PixelNeighbours
 from evodev.baselines.random_networks import EvolvedHyperparameters, SameLearner, TunedGrid
+from evodev.baselines.relabelled import Relabelled
 
 BASELINES: dict[str, Baseline] = {
     "dense, tuned backprop": TunedGrid("dense"),
@@ -16,6 +26,13 @@ BASELINES: dict[str, Baseline] = {
     "shuffled genome": ShuffledGenome(),
     "champion's mask, fresh weights": FreshWeights(),
     "champion's mask, shuffled weights": ShuffledWeights(),
+    "random genome": RandomGenome(),
+    "neutral drift": NeutralDrift(),
+    "rewired mask, same degrees": Rewired("degrees"),
+    "rewired mask, same layers": Rewired("layers"),
+    "rewired mask, same density": Rewired("density"),
+    "neurons relabelled": Relabelled(),
+    "learning off": LearningOff(),
     "nearest centroid on inputs": PixelNeighbours("centroid"),
     "1-NN on inputs": PixelNeighbours("nearest"),
 }

@@ -89,6 +89,8 @@ class Baseline(ABC):
     """Builds one arm; a frozen dataclass."""
 
     role: ClassVar[Role] = "baseline"
+    routine: ClassVar[bool] = True
+    """Part of every comparison; one that is not is only built when asked for by name."""
 
     @abstractmethod
     def applies(self, setting: Setting) -> bool:
