@@ -39,6 +39,9 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 
 HELPED = {
     ("baselines.controls", "baselines.masks"),
+    ("baselines.moving", "baselines.random_networks"),
+    ("baselines.pruning", "baselines.masks"),
+    ("baselines.pruning", "baselines.random_networks"),
     ("learners.episodic", "learners.hebbian"),
     ("learners.rewiring", "learners.gradient"),
     ("learners.structural", "learners.gradient"),

@@ -48,6 +48,8 @@ SOURCE = "Frankle & Carbin 2019, 55,000 images"
 
 Weights = dict[str, Array]
 Masks = dict[str, np.ndarray]
+Parts = tuple[Images, Images, Images]
+"""To train on, to stop by, and to test."""
 
 
 def glorot(*, key: Key) -> Weights:
@@ -73,10 +75,8 @@ def losses(params: Any, masks: Any, images: Images) -> tuple[Scalar, Scalar]:
 
 
 @partial(jax.jit, static_argnums=3)
-def train(
-    weights: Weights, masks: Any, parts: tuple[Images, Images, Images], steps: int, *, key: Key
-) -> tuple[Weights, Any, Any]:
-    """Train for ``steps``; returns the last weights, validation loss and accuracy (looks, 2), and test accuracy at the least loss."""
+def train(weights: Weights, masks: Any, parts: Parts, steps: int, *, key: Key) -> tuple[Weights, Any, Any]:
+    """Train for ``steps``; returns the last weights, validation loss and accuracy (looks, 2), test accuracy at the least loss."""
     train_images, validation, test = parts
     optimiser = optax.adam(RATE)
     params = {"weights": weights, "biases": {p.name: jnp.zeros(p.size) for p in LENET.populations}}
@@ -126,7 +126,7 @@ def told(curves: Any, test: Any, *, whole: bool) -> dict[str, Any]:
     return {**stop, "test": float(test), **({"curve": np.asarray(curves).T.tolist()} if whole else {})}
 
 
-def one_seed(seed: int, steps: int, parts: tuple[Images, Images, Images]) -> dict[str, Any]:
+def one_seed(seed: int, steps: int, parts: Parts) -> dict[str, Any]:
     """Every round of pruning, its masks from fresh weights, and a random mask; the key of the batches is the same for all."""
     began = time.perf_counter()
     key_start, key_fresh, key_train = jax.random.split(jax.random.key(seed), 3)

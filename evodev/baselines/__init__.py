@@ -11,7 +11,9 @@ from evodev.baselines.controls import (
     ShuffledWeights,
 )
 from evodev.baselines.learning_off import LearningOff
+from evodev.baselines.moving import Moving
 from evodev.baselines.neighbours import PixelNeighbours
+from evodev.baselines.pruning import Pruned
 from evodev.baselines.random_networks import EvolvedHyperparameters, SameLearner, TunedGrid
 from evodev.baselines.relabelled import Relabelled
 
@@ -33,6 +35,12 @@ BASELINES: dict[str, Baseline] = {
     "rewired mask, same density": Rewired("density"),
     "neurons relabelled": Relabelled(),
     "learning off": LearningOff(),
+    "magnitude pruning": Pruned("magnitude"),
+    "SNIP": Pruned("snip"),
+    "GraSP": Pruned("grasp"),
+    "SynFlow": Pruned("synflow"),
+    "SET": Moving("random"),
+    "RigL": Moving("gradient"),
     "nearest centroid on inputs": PixelNeighbours("centroid"),
     "1-NN on inputs": PixelNeighbours("nearest"),
 }

@@ -102,12 +102,13 @@ def backprop_organism(setting: Setting, kind: Literal["dense", "sparse"]) -> Org
 
 
 def rate_grid(organism: Organism) -> tuple[Genomes, list[str]]:
-    """Genomes of equal rates and scales: ten rates by three initial scales, and how to call them."""
+    """Ten equal rates by three equal initial scales as genomes, other genes at their centres; and how to call them."""
     spec = organism.genome_spec
     genomes, names = [], []
     for scale in (0.5, 1.0, 2.0):
         for rate in np.geomspace(0.003, 3.0, 10):
-            values = {g.name: jnp.log(rate if g.name.endswith("log_rate") else scale) * jnp.ones(g.shape) for g in spec.genes}
+            told = {"log_rate": float(np.log(rate)), "log_scale": float(np.log(scale))}
+            values = {g.name: told.get(g.name.rpartition("/")[2], g.center) * jnp.ones(g.shape) for g in spec.genes}
             genomes.append(spec.pack(values))
             names.append(f"rate {rate:.2g}, scale {scale:g}")
     return jnp.stack(genomes), names

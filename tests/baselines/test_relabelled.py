@@ -20,7 +20,7 @@ from evodev.network import forward
 from evodev.organism import Organism
 from evodev.search import Schedule, Strategy
 from evodev.substrate import Population, Projection, Substrate, recurrent
-from tests.tiny import Blobs, random_network
+from tests.tiny import Blobs, home, random_network
 
 TYPED = Substrate(
     (
@@ -60,9 +60,10 @@ def test_positions_and_types_are_permuted_and_types_stay_together() -> None:
 @pytest.mark.parametrize("substrate", [TYPED, recurrent(3, 6, 2, ticks=3)], ids=["typed", "recurrent"])
 def test_every_part_of_a_network_moves_with_its_neurons(substrate: Substrate) -> None:
     network = random_network(substrate, density=0.5)
+    # a read-out that is not blank
+    network = replace(network, weights={n: w + 0.1 * network.masks[n] for n, w in network.weights.items()})
     network = replace(
         network,
-        weights={n: w + 0.1 * network.masks[n] for n, w in network.weights.items()},  # a read-out that is not blank
         biases={p.name: jnp.linspace(-1, 1, p.size) for p in substrate.populations},
         alive={p.name: jnp.ones(p.size).at[0].set(float(p is substrate.input)) for p in substrate.populations},
         gains={n: w**2 for n, w in network.weights.items()},
@@ -82,11 +83,7 @@ def test_every_part_of_a_network_moves_with_its_neurons(substrate: Substrate) ->
 
 @pytest.mark.parametrize("learner", [Gradient(), Episodic(), Neuromodulated()], ids=lambda learner: type(learner).__name__)
 def test_lives_are_the_same_whatever_neurons_are_called(learner: Learner) -> None:
-    substrate = recurrent(6, 5, 2, ticks=2) if isinstance(learner, Neuromodulated) else TYPED
-    try:
-        setting = setting_of(learner, substrate)
-    except ValueError:
-        setting = setting_of(learner, TYPED)
+    setting = setting_of(learner, home(learner) if isinstance(learner, Neuromodulated) else TYPED)
     own = BASELINES["initial genome"].build("own", setting, key=jax.random.key(0), say=lambda line: None)
     lives = sample_lives(setting.task, "test", 6, key=jax.random.key(1))
     before = live_arm(own, setting, lives, key=jax.random.key(2))
