@@ -21,6 +21,9 @@ COMMANDS = {
     "list": "decoders, learners, tasks, baselines, strategies, presets",
 }
 
+OPTIONS = {"compare": " [--arms NAME|all ...]"}
+"""What else a command on runs takes; --arms once for each baseline, without it the routine ones."""
+
 
 def usage() -> str:
     """The text of ``evodev --help``."""
@@ -207,7 +210,7 @@ def search_command(arguments: list[str]) -> int:
 
 def _run_argument(arguments: list[str], command: str, *, many: bool = False) -> list[Path]:
     if any(a in ("-h", "--help") for a in arguments):
-        print(f"usage: evodev {command} RUN{' [RUN ...]' if many else ''}\n\n{COMMANDS[command]}")
+        print(f"usage: evodev {command} RUN{' [RUN ...]' if many else ''}{OPTIONS.get(command, '')}\n\n{COMMANDS[command]}")
         raise SystemExit(0)
     flags = [a for a in arguments if a.startswith("-")]
     if flags:
@@ -234,8 +237,11 @@ def compare_command(arguments: list[str]) -> int:
     from evodev import workflow
     from evodev.runs import Run
 
-    runs = [Run.open(path) for path in _run_argument(arguments, "compare", many=True)]
-    show(workflow.compare_runs(runs, say=say))
+    rest, names = list(arguments), list[str]()
+    while (name := take_option(rest, "--arms")) is not None:
+        names.append(name)
+    runs = [Run.open(path) for path in _run_argument(rest, "compare", many=True)]
+    show(workflow.compare_runs(runs, names=names or None, say=say))
     return 0
 
 

@@ -189,19 +189,19 @@ def mark_front(arms: dict[str, dict[str, Any]]) -> None:
 
 
 def asked_for(names: Sequence[str] | None) -> dict[str, Baseline]:
-    """Baselines by name, in their order; the routine ones for None.
+    """Baselines in their order: the routine ones for None, those named (in capitals or not), or every one for ``all``.
 
     Raises:
         ValueError: for a name that no baseline has.
     """
     if names is None:
         return {name: baseline for name, baseline in BASELINES.items() if baseline.routine}
-    for name in names:
-        if name not in BASELINES:
-            near = get_close_matches(name, list(BASELINES), n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ValueError(f"arms: no baseline {name!r}; {hint}Known: {', '.join(BASELINES)}")
-    return {name: baseline for name, baseline in BASELINES.items() if name in names}
+    known, wanted = {name.lower(): name for name in BASELINES}, {name.lower() for name in names}
+    for name in sorted(wanted - set(known) - {"all"}):
+        near = [known[n] for n in get_close_matches(name, list(known), n=1)]
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"arms: no baseline {name!r}; {hint}Known: all, {', '.join(BASELINES)}")
+    return {name: baseline for name, baseline in BASELINES.items() if wanted & {"all", name.lower()}}
 
 
 def compare(
@@ -224,7 +224,7 @@ def compare(
         centroid: genome at the centre of the search.
         setting_of: the other fields of :class:`evodev.baselines.Setting`.
         config: how to compare.
-        names: baselines by name; the routine ones if None. Those that make no sense here are left out.
+        names: baselines as :func:`asked_for`; those that make no sense here are left out.
         arms: further arms of one's own.
         seed: root of all keys here.
         say: takes lines of progress.

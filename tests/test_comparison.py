@@ -36,8 +36,8 @@ from evodev.tasks import ContinualDigits, Task
 from evodev.types import Genes, Key
 from tests.tiny import CHAIN, DIRECT, Blobs, Guess, Line, digits_experiment, guesser
 
-EVOLVED = {name for name in BASELINES if "evolved hyperparameters" in name}
 ROUTINE = {name for name, baseline in BASELINES.items() if baseline.routine}
+EVOLVED = {name for name in BASELINES if "evolved hyperparameters" in name}
 BUDGET = 100
 
 
@@ -137,7 +137,7 @@ def test_evolved_arms_say_how_compact_they_are(experiment: Experiment, result: d
     assert merged == ledger
 
 
-def test_every_routine_baseline_and_control_that_applies_becomes_an_arm(result: dict[str, Any]) -> None:
+def test_every_baseline_and_control_that_applies_becomes_an_arm(result: dict[str, Any]) -> None:
     assert set(result["arms"]) == {CHAMPION, CENTROID, "relabelled", *ROUTINE} - EVOLVED
     for name in set(BASELINES) & set(result["arms"]):
         assert result["arms"][name]["role"] == BASELINES[name].role
