@@ -127,20 +127,25 @@ def told(curves: Any, test: Any, *, whole: bool) -> dict[str, Any]:
 
 
 def one_seed(seed: int, steps: int, parts: Parts) -> dict[str, Any]:
-    """Every round of pruning, its masks from fresh weights, and a random mask; the key of the batches is the same for all."""
+    """Every round of pruning, its masks from fresh weights, and a random mask; each training draws batches of its own.
+
+    With the same batches throughout a mask would be tried on what it was found by.
+    """
     began = time.perf_counter()
     key_start, key_fresh, key_train = jax.random.split(jax.random.key(seed), 3)
     start, other, rng = glorot(key=key_start), glorot(key=key_fresh), np.random.default_rng(seed)
     masks: Masks = {p.name: np.ones(LENET.shape(p), np.float32) for p in LENET.projections}
     rounds, fresh, random = [], {}, {}
     for number in range(ROUNDS + 1):
-        weights, *outcome = train(start, masks, parts, steps, key=key_train)
+        weights, *outcome = train(start, masks, parts, steps, key=jax.random.fold_in(key_train, number))
         left = float(sum(m.sum() for m in masks.values()) / LENET.synapses)
         rounds.append({"left": left, **told(*outcome, whole=number in (0, TICKET))})
         if number in FRESH:
-            fresh[str(number)] = told(*train(other, masks, parts, steps, key=key_train)[1:], whole=True)
+            own = jax.random.fold_in(key_train, 100 + number)
+            fresh[str(number)] = told(*train(other, masks, parts, steps, key=own)[1:], whole=True)
         if number == TICKET:
-            random = told(*train(start, same_layers(masks, rng), parts, steps, key=key_train)[1:], whole=True)
+            own = jax.random.fold_in(key_train, 200 + number)
+            random = told(*train(start, same_layers(masks, rng), parts, steps, key=own)[1:], whole=True)
         masks = pruned(weights, masks)
     return {"rounds": rounds, "fresh": fresh, "random": random, "seconds": time.perf_counter() - began}
 

@@ -99,7 +99,6 @@ def test_a_random_genome_and_a_drifted_one_keep_the_learners_genes_only() -> Non
     way, other = drifted - np.asarray(initial)[: spec.size]
     assert np.linalg.norm(way) == pytest.approx(spec.size**0.5, rel=1e-4)  # the champion is 1 away in each gene
     assert abs(np.corrcoef(way, other)[0, 1]) < 0.1
-    assert abs(np.corrcoef(way, champions - np.asarray(initial)[: spec.size] + 1e-9 * way)[0, 1]) > 0  # no NaN
     fresh = np.asarray(RandomGenome().genes(setting, spec, key=jax.random.key(0)))
     assert fresh.shape == champions.shape
     assert fresh.mean() == pytest.approx(0.0, abs=0.1)  # the champion's are 3 on the average
@@ -121,7 +120,7 @@ def test_a_rewired_mask_keeps_what_it_says_and_the_moments_of_the_weights(keeps:
         assert (keeps == "degrees") == (after.sum(axis) == before.sum(axis)).all()
     own, fresh = np.asarray(network.weights[GROWN])[before == 1], np.asarray(changed.weights[GROWN])
     assert (fresh[after == 0] == 0).all()
-    assert fresh[after == 1].mean() == pytest.approx(own.mean(), abs=4 * own.std() / len(own) ** 0.5)
+    assert fresh[after == 1].mean() == pytest.approx(own.mean(), abs=float(4 * own.std() / len(own) ** 0.5))
     assert fresh[after == 1].std() == pytest.approx(own.std(), rel=0.1)
     read = "hidden1->output"
     np.testing.assert_array_equal(changed.masks[read], np.ones_like(network.masks[read]))  # the blank read-out stays whole
@@ -139,7 +138,7 @@ def test_no_synapse_is_rewired_to_a_dead_neuron(monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.parametrize("name", [name for name, baseline in BASELINES.items() if isinstance(baseline, Control)])
 def test_every_life_gets_one_of_several_draws_and_the_champions_learner_genes(name: str) -> None:
-    arm = BASELINES[name].build(name, SETTING, key=jax.random.key(0), say=lambda line: None)
+    arm = BASELINES[name].build(name, replace(SETTING, initial=GENOME + 1.0), key=jax.random.key(0), say=lambda line: None)
     assert arm.stochastic
     assert f"{DRAWS} draws" in arm.note
     draws = np.asarray(arm.subject[0].weights[GROWN])

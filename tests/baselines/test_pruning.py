@@ -42,7 +42,8 @@ def test_grasp_takes_first_what_hinders_the_gradient() -> None:
     # g = (-1, 1), H = [[1, -1], [-1, 1]], Hg = (-2, 2)
     scores = gradient_flow(loss, {"p": jnp.array([[1.0, 2.0]])})
     np.testing.assert_allclose(scores["p"], [[-2.0, 4.0]])
-    assert norm([[0.0, 2.0]]) > norm([[1.0, 2.0]]) > norm([[1.0, 0.0]])
+    # less of the first makes the gradient larger, less of the second smaller
+    assert norm([[0.9, 2.0]]) > norm([[1.0, 2.0]]) > norm([[1.0, 1.9]])
 
 
 def test_synflow_is_conserved_from_layer_to_layer() -> None:
@@ -132,12 +133,12 @@ def setting(monkeypatch: pytest.MonkeyPatch) -> Setting:
 def test_a_pruned_arm_has_the_champions_synapses_and_learns(name: str, setting: Setting) -> None:
     arm = BASELINES[name].build(name, setting, key=jax.random.key(0), say=lambda line: None)
     networks = arm.subject[0]
-    masks = np.asarray(networks.masks["input->hidden"])
+    masks = np.asarray(networks.masks["input->hidden1"])
     assert masks.shape[0] == DRAWS
     np.testing.assert_array_equal(masks.reshape(DRAWS, -1).sum(1), 10)
     assert len(np.unique(masks.reshape(DRAWS, -1), axis=0)) > 1
-    assert (np.asarray(networks.masks["hidden->output"]) == 1).all()
-    assert (np.asarray(networks.weights["input->hidden"])[masks == 0] == 0).all()
+    assert (np.asarray(networks.masks["hidden1->output"]) == 1).all()
+    assert (np.asarray(networks.weights["input->hidden1"])[masks == 0] == 0).all()
     # two grid points at eight lives; eight masks at eight lives; and the dense network's grid
     found = {"magnitude pruning": 2 * 8 + 64, "SNIP": 64, "GraSP": 64, "SynFlow": 0}[name]
     assert arm.tuning_lives == 2 * 8 + found
@@ -149,9 +150,9 @@ def test_a_pruned_arm_has_the_champions_synapses_and_learns(name: str, setting: 
 
 def test_a_life_gets_one_of_the_networks_at_its_scales(setting: Setting) -> None:
     networks = jax.tree.map(lambda *x: jnp.stack(x), *[random_network(CHAIN, seed) for seed in range(DRAWS)])
-    subject = (networks, {"input->hidden": jnp.array(2.0), "hidden->output": jnp.array(1.0)}, {})
-    grown = np.stack([born(subject, key=jax.random.key(k))[0].weights["input->hidden"] for k in range(12)])
-    there = np.asarray(networks.weights["input->hidden"])
+    subject = (networks, {"input->hidden1": jnp.array(2.0), "hidden1->output": jnp.array(1.0)}, {})
+    grown = np.stack([born(subject, key=jax.random.key(k))[0].weights["input->hidden1"] for k in range(12)])
+    there = np.asarray(networks.weights["input->hidden1"])
     which = {int(np.isclose(2 * there, one).all((1, 2)).argmax()) for one in grown}
     assert len(which) > 2
     assert np.isclose(2 * there[sorted(which)[0]], grown).all((1, 2)).any()

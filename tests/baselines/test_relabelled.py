@@ -69,7 +69,7 @@ def test_every_part_of_a_network_moves_with_its_neurons(substrate: Substrate) ->
         gains={n: w**2 for n, w in network.weights.items()},
         channels={"own": {n: w**3 for n, w in network.weights.items()}},
     )
-    orders = numberings(substrate, np.random.default_rng(1))
+    orders = numberings(substrate, np.random.default_rng(0))
     other = renumbered(network, substrate, orders)
     inputs = jax.random.normal(jax.random.key(0), (4, substrate.input.size))
     np.testing.assert_allclose(forward(substrate, other, inputs), forward(substrate, network, inputs), atol=1e-5)
