@@ -64,7 +64,7 @@ class Renumber:
 class Relabelled(Baseline):
     """The champion with its hidden neurons numbered otherwise: a calibration that must change nothing.
 
-    True up to rounding, and to a learner that draws at random for each neuron.
+    True up to rounding, and to what a learner draws at random for each neuron (the feedback of ``neuromodulated``, say).
     """
 
     role: ClassVar[Role] = "control"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evodev.baselines import BASELINES, Setting
-from evodev.baselines.relabelled import numberings, renumbered
+from evodev.baselines.relabelled import Renumber, numberings, renumbered
 from evodev.comparison import live_arm
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
@@ -81,13 +81,17 @@ def test_every_part_of_a_network_moves_with_its_neurons(substrate: Substrate) ->
     assert not np.array_equal(other.biases[hidden], network.biases[hidden])
 
 
-@pytest.mark.parametrize("learner", [Gradient(), Episodic(), Neuromodulated()], ids=lambda learner: type(learner).__name__)
+@pytest.mark.parametrize("learner", [Gradient(), Episodic(), Neuromodulated("own")], ids=lambda learner: type(learner).__name__)
 def test_lives_are_the_same_whatever_neurons_are_called(learner: Learner) -> None:
     setting = setting_of(learner, home(learner) if isinstance(learner, Neuromodulated) else TYPED)
     own = BASELINES["initial genome"].build("own", setting, key=jax.random.key(0), say=lambda line: None)
     lives = sample_lives(setting.task, "test", 6, key=jax.random.key(1))
     before = live_arm(own, setting, lives, key=jax.random.key(2))
     after = lives_of("neurons relabelled", setting)
+    key = jax.random.key(4)
+    born, moved = (develop(setting.champion, key=key)[0] for develop in (own.develop, Renumber(setting.organism, setting.seed)))
+    first = setting.organism.substrate.projections[0].name
+    assert not np.allclose(born.weights[first], moved.weights[first])
     np.testing.assert_allclose(after.loss, before.loss, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(after.synapses, before.synapses)
     assert np.ptp(np.asarray(before.loss)) > 1e-3
