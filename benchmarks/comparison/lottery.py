@@ -194,7 +194,7 @@ def rows_of(results: list[dict[str, Any]], suffix: str = "") -> list[dict[str, A
             met = ratio["hi"] < 1 if wanted == "less" else ratio["lo"] > 1
             note = f"geometric mean; met: the interval of the paired ratio lies {'below' if wanted == 'less' else 'above'} 1"
             if measure == "stop" and not met:
-                note += "; with 500 images to stop by, the stop of one and the same network varies twofold with its batches"
+                note += "; with 500 images to stop by, the stop of one and the same network varies up to twofold with its batches"
             own = measure == "stop" and reported is not None
             rows.append(
                 {
