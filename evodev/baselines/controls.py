@@ -201,8 +201,8 @@ class Rewired(Control):
 
     @property
     def note(self) -> str:
-        kept = {"degrees": "each neuron's fan-in and fan-out", "layers": "synapses a projection", "density": "synapses in all"}
-        return f"random mask with the champion's {kept[self.keeps]}, weights redrawn with the same moments"
+        kept = {"degrees": "fan-ins and fan-outs", "layers": "synapses a projection", "density": "synapses in all"}
+        return f"random mask that keeps the champion's {kept[self.keeps]}, weights redrawn with the same moments"
 
     def draw(self, setting: Setting, *, key: Key) -> Network:
         key_grow, key_weights, key_mask = jax.random.split(key, 3)
