@@ -209,6 +209,19 @@ def test_arms_live_the_same_lives_so_that_a_copy_differs_by_nothing(result: dict
     assert result["arms"][CHAMPION]["scores"]["aulc_minus_champion"] == {"value": 0.0, "lo": 0.0, "hi": 0.0}
 
 
+def test_arms_asked_for_by_name_calibrate_the_comparison(experiment: Experiment, one_device: None) -> None:
+    names = ["neurons relabelled", "learning off"]
+    result = _compare(experiment.organism, experiment.task, experiment.comparison, names=names)
+    assert set(result["arms"]) == {CHAMPION, CENTROID, *names}
+    for name in names:
+        _check_arm(name, result["arms"][name], result["samples"])
+    for bound in ("value", "lo", "hi"):
+        assert result["arms"]["neurons relabelled"]["scores"]["aulc_minus_champion"][bound] == pytest.approx(0, abs=1e-5)
+    own, inborn = (result["arms"][name]["curves"]["loss"]["mean"] for name in (CHAMPION, "learning off"))
+    assert inborn == pytest.approx([own[0]] * len(own), rel=1e-5)
+    assert abs(own[-1] - own[0]) > 1e-3
+
+
 @pytest.mark.slow
 def test_baselines_with_evolved_hyperparameters_stay_within_the_budget(experiment: Experiment, one_device: None) -> None:
     config = replace(experiment.comparison, evolve_baselines=True)

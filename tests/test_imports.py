@@ -38,6 +38,10 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 """From first to last; what stands in one layer never imports its neighbours there."""
 
 HELPED = {
+    ("baselines.controls", "baselines.masks"),
+    ("baselines.moving", "baselines.random_networks"),
+    ("baselines.pruning", "baselines.masks"),
+    ("baselines.pruning", "baselines.random_networks"),
     ("learners.episodic", "learners.hebbian"),
     ("learners.actor_critic", "learners.gradient"),
     ("learners.rewiring", "learners.gradient"),

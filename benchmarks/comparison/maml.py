@@ -35,7 +35,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -125,7 +125,7 @@ def meta_learned(name: str, seed: int, steps: int) -> tuple[Organism, Iterator[M
         schedule, meta = probe_steps(task.steps, experiment.schedule.probes), MetaLearning("meta-sgd", rate=0.01, lives=BATCH)
         genome = organism.genome_spec.init(key=key_start)
         progress = meta.start(organism, INNER_RATE, key=key_start)._replace(genome=genome, memory=meta.optimiser.init(genome))
-        samples = BATCH * (task.labels + experiment.task.probes)
+        samples = BATCH * (task.labels + cast(Sine, experiment.task).probes)
     else:
         reptile = name == "Reptile"
         task, schedule = Sine(TRAIN_SHOTS, updates=5 if reptile else 1, probes=1 if reptile else TRAIN_SHOTS), (0, 1)
@@ -155,7 +155,7 @@ def evolved(seed: int) -> tuple[Organism, Iterator[Moment]]:
     """The same of a search: the centre of the search on its way, and the champion at its end."""
     experiment = dataclasses.replace(preset("sine"), seed=seed)
     search, schedule = experiment.search(), experiment.schedule
-    points = experiment.task.labels + experiment.task.probes
+    points = experiment.task.labels + cast(Sine, experiment.task).probes
 
     def found() -> Iterator[Moment]:
         for state, records in search.run():
@@ -322,7 +322,7 @@ def evolved_before() -> list[tuple[dict[str, Any], tuple[int, int, float] | None
 
     Each with (K, outer samples, error after ten steps) if it is of that; points of judgement counted, validation not.
     """
-    past, task = read_result("papers", "sine"), preset("sine").task
+    past, task = read_result("papers", "sine"), cast(Sine, preset("sine").task)
     share, out = (task.labels + task.probes) / task.labels, []
     for r in past["rows"] if past else []:
         words = r["label"].replace(",", " ").replace("=", " ").split()

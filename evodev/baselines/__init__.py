@@ -1,10 +1,22 @@
 """Baselines and controls: one file a kind, one line here each arm. The names are those printed in every table."""
 
 from evodev.baselines.base import Arm, Baseline, Setting
-from evodev.baselines.controls import FreshWeights, InitialGenome, ShuffledGenome, ShuffledWeights
+from evodev.baselines.controls import (
+    FreshWeights,
+    InitialGenome,
+    NeutralDrift,
+    RandomGenome,
+    Rewired,
+    ShuffledGenome,
+    ShuffledWeights,
+)
+from evodev.baselines.learning_off import LearningOff
 from evodev.baselines.meta import MetaLearned
+from evodev.baselines.moving import Moving
 from evodev.baselines.neighbours import PixelNeighbours
+from evodev.baselines.pruning import Pruned
 from evodev.baselines.random_networks import EvolvedHyperparameters, SameLearner, TunedGrid
+from evodev.baselines.relabelled import Relabelled
 
 BASELINES: dict[str, Baseline] = {
     "dense, tuned backprop": TunedGrid("dense"),
@@ -23,6 +35,19 @@ BASELINES: dict[str, Baseline] = {
     "ANIL": MetaLearned("anil"),
     "Meta-SGD": MetaLearned("meta-sgd"),
     "multi-task pretraining": MetaLearned("pretraining"),
+    "random genome": RandomGenome(),
+    "neutral drift": NeutralDrift(),
+    "rewired mask, same degrees": Rewired("degrees"),
+    "rewired mask, same layers": Rewired("layers"),
+    "rewired mask, same density": Rewired("density"),
+    "neurons relabelled": Relabelled(),
+    "learning off": LearningOff(),
+    "magnitude pruning": Pruned("magnitude"),
+    "SNIP": Pruned("snip"),
+    "GraSP": Pruned("grasp"),
+    "SynFlow": Pruned("synflow"),
+    "SET": Moving("random"),
+    "RigL": Moving("gradient"),
     "nearest centroid on inputs": PixelNeighbours("centroid"),
     "1-NN on inputs": PixelNeighbours("nearest"),
 }

@@ -2,16 +2,19 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from evodev.baselines.base import Arm, Baseline, Report, Role, Setting
+from evodev.baselines.masks import same_degrees, same_density, same_layers
+from evodev.genome import GenomeSpec
 from evodev.network import Network
-from evodev.organism import shuffle_genes
-from evodev.types import Array, Genes, Key
+from evodev.organism import Organism, shuffle_genes
+from evodev.types import Array, Genes, Genome, Key
 
 DRAWS = 8
 """Networks that a random control draws; each life gets one of them."""
@@ -28,7 +31,11 @@ class Control(Baseline):
     """A control keeps the champion's learner and its genes, and changes the network that they live with."""
 
     role: ClassVar[Role] = "control"
-    note: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def note(self) -> str:
+        """What is changed, in one phrase."""
 
     def applies(self, setting: Setting) -> bool:
         return True
@@ -53,9 +60,14 @@ class Control(Baseline):
         )
 
 
+@partial(jax.jit, static_argnums=0)
+def _develop(organism: Organism, genome: Genome, *, key: Key) -> Network:
+    return organism.develop(genome, key=key)[0]
+
+
 def grown(setting: Setting, *, key: Key) -> Network:
     """The champion's network."""
-    return jax.jit(lambda genome, k: setting.organism.develop(genome, key=k)[0])(setting.champion, key)
+    return _develop(setting.organism, setting.champion, key=key)
 
 
 @dataclass(frozen=True)
@@ -82,18 +94,65 @@ class InitialGenome(Baseline):
         )
 
 
-@dataclass(frozen=True)
-class ShuffledGenome(Control):
-    """The champion's decoder genes, the numbers of each gene in random order; learner genes kept."""
+class OtherGenome(Control):
+    """A control that grows from other decoder genes than the champion's; learner genes kept."""
 
-    note: ClassVar[str] = "numbers of each decoder gene permuted"
+    @abstractmethod
+    def genes(self, setting: Setting, spec: GenomeSpec, *, key: Key) -> Genome:
+        """The decoder's genes, of its own ``spec``."""
 
     def draw(self, setting: Setting, *, key: Key) -> Network:
         organism = setting.organism
-        key_shuffle, key_grow = jax.random.split(key)
+        key_genes, key_grow = jax.random.split(key)
         spec = organism.decoder.genome_spec(organism.substrate)
-        shuffled = shuffle_genes(spec, setting.champion[: spec.size], key=key_shuffle)
-        return grown(replace(setting, champion=setting.champion.at[: spec.size].set(shuffled)), key=key_grow)
+        other = self.genes(setting, spec, key=key_genes)
+        return grown(replace(setting, champion=setting.champion.at[: spec.size].set(other)), key=key_grow)
+
+
+@dataclass(frozen=True)
+class ShuffledGenome(OtherGenome):
+    """The champion's decoder genes, the numbers of each gene in random order; learner genes kept."""
+
+    @property
+    def note(self) -> str:
+        return "numbers of each decoder gene permuted"
+
+    def genes(self, setting: Setting, spec: GenomeSpec, *, key: Key) -> Genome:
+        return shuffle_genes(spec, setting.champion[: spec.size], key=key)
+
+
+@dataclass(frozen=True)
+class RandomGenome(OtherGenome):
+    """Decoder genes drawn anew, as a search draws them; the champion's learner genes."""
+
+    routine: ClassVar[bool] = False
+
+    @property
+    def note(self) -> str:
+        return "decoder genes redrawn, the champion's learner genes"
+
+    def genes(self, setting: Setting, spec: GenomeSpec, *, key: Key) -> Genome:
+        return spec.init(key=key)
+
+
+@dataclass(frozen=True)
+class NeutralDrift(OtherGenome):
+    """The initial decoder genes moved as far as the champion's are from them, in a random direction: change, no selection.
+
+    What a lineage without selection arrives at after as long a way; the way itself is not walked. The champion's learner genes.
+    """
+
+    routine: ClassVar[bool] = False
+
+    @property
+    def note(self) -> str:
+        return "as far from the initial genome as the champion, in a random direction; the champion's learner genes"
+
+    def genes(self, setting: Setting, spec: GenomeSpec, *, key: Key) -> Genome:
+        start = setting.initial[: spec.size]
+        way = jax.random.normal(key, start.shape)
+        distance = jnp.linalg.norm(setting.champion[: spec.size] - start)
+        return start + distance * way / jnp.maximum(jnp.linalg.norm(way), 1e-12)
 
 
 def _moments(weights: Array, mask: Array) -> tuple[Array, Array]:
@@ -102,27 +161,71 @@ def _moments(weights: Array, mask: Array) -> tuple[Array, Array]:
     return mean, jnp.sqrt((((weights - mean) ** 2) * mask).sum() / count)
 
 
+def redrawn(network: Network, masks: dict[str, Array], *, key: Key) -> Network:
+    """Gaussian weights at these masks, with the mean and variance that each projection of the network has at its own."""
+    weights = {}
+    for i, (name, w) in enumerate(network.weights.items()):
+        mean, spread = _moments(w, network.masks[name])
+        weights[name] = masks[name] * (mean + spread * jax.random.normal(jax.random.fold_in(key, i), w.shape))
+    return replace(network, weights=weights, masks=masks)
+
+
 @dataclass(frozen=True)
 class FreshWeights(Control):
     """The champion's masks with Gaussian weights of the same mean and variance a projection."""
 
-    note: ClassVar[str] = "topology kept, weights redrawn with the same moments"
+    @property
+    def note(self) -> str:
+        return "topology kept, weights redrawn with the same moments"
 
     def draw(self, setting: Setting, *, key: Key) -> Network:
         key_grow, key_weights = jax.random.split(key)
-        network, weights = grown(setting, key=key_grow), {}
-        for i, (name, w) in enumerate(network.weights.items()):
-            mean, spread = _moments(w, network.masks[name])
-            noise = jax.random.normal(jax.random.fold_in(key_weights, i), w.shape)
-            weights[name] = network.masks[name] * (mean + spread * noise)
-        return replace(network, weights=weights)
+        network = grown(setting, key=key_grow)
+        return redrawn(network, network.masks, key=key_weights)
+
+
+@dataclass(frozen=True)
+class Rewired(Control):
+    """Fresh weights as in :class:`FreshWeights`, on a random mask that shares the champion's degrees, layers or density.
+
+    Against the champion's mask with fresh weights it tells what the topology is worth beyond what is kept of it. Blank
+    slates stay whole, and synapses join only neurons that live.
+
+    Attributes:
+        keeps: ``degrees``, of every neuron in each projection; ``layers``, the synapses of each projection; ``density``,
+            the synapses in all.
+    """
+
+    keeps: Literal["degrees", "layers", "density"] = "degrees"
+    routine: ClassVar[bool] = False
+
+    @property
+    def note(self) -> str:
+        kept = {"degrees": "fan-ins and fan-outs", "layers": "synapses a projection", "density": "synapses in all"}
+        return f"random mask that keeps the champion's {kept[self.keeps]}, weights redrawn with the same moments"
+
+    def draw(self, setting: Setting, *, key: Key) -> Network:
+        key_grow, key_weights, key_mask = jax.random.split(key, 3)
+        network = grown(setting, key=key_grow)
+        rewire = {"degrees": same_degrees, "layers": same_layers, "density": same_density}[self.keeps]
+        rng = np.random.default_rng(np.asarray(jax.random.key_data(key_mask)))
+        living = {name: np.flatnonzero(np.asarray(alive) > 0) for name, alive in network.alive.items()}
+        where = {p.name: np.ix_(living[p.pre], living[p.post]) for p in setting.organism.substrate.grown}
+        masks = dict(network.masks)
+        for name, part in rewire({n: np.asarray(masks[n])[of] for n, of in where.items()}, rng).items():
+            mask = np.zeros(masks[name].shape, np.float32)
+            mask[where[name]] = part
+            masks[name] = jnp.asarray(mask)
+        return redrawn(network, masks, key=key_weights)
 
 
 @dataclass(frozen=True)
 class ShuffledWeights(Control):
     """The champion's weights dealt out anew among the synapses of each projection."""
 
-    note: ClassVar[str] = "topology kept, weights permuted within each projection"
+    @property
+    def note(self) -> str:
+        return "topology kept, weights permuted within each projection"
 
     def draw(self, setting: Setting, *, key: Key) -> Network:
         key_grow, key_deal = jax.random.split(key)

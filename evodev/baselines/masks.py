@@ -1,4 +1,5 @@
-"""Random masks that share something with a given one: its size, its size a projection, or every neuron's degrees.
+"""Masks of the highest scores, and random ones that share something with a given one: its size, its size a projection, or
+every neuron's degrees.
 
 Drawn once, outside of any compiled program, with numpy.
 """
@@ -8,6 +9,21 @@ from collections.abc import Mapping
 import numpy as np
 
 Masks = Mapping[str, np.ndarray]
+
+
+def strongest(scores: Masks, count: int) -> dict[str, np.ndarray]:
+    """The ``count`` places of highest score, over all projections together; of equals the first.
+
+    Args:
+        scores: (pre, post) by projection; -inf where there must be nothing, as long as ``count`` leaves room for that.
+        count: synapses to be.
+    """
+    sizes = [np.size(score) for score in scores.values()]
+    together = np.concatenate([np.ravel(score) for score in scores.values()])
+    flat = np.zeros(sum(sizes), np.float32)
+    flat[np.argsort(-together, kind="stable")[:count]] = 1
+    parts = np.split(flat, np.cumsum(sizes)[:-1])
+    return {name: part.reshape(np.shape(score)) for (name, score), part in zip(scores.items(), parts, strict=True)}
 
 
 def same_density(masks: Masks, rng: np.random.Generator) -> dict[str, np.ndarray]:

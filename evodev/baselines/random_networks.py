@@ -107,7 +107,7 @@ def _rule(setting: Setting) -> str:
 
 
 def rate_grid(organism: Organism) -> tuple[Genomes, list[str]]:
-    """Genomes of equal rates and scales: ten rates by three initial scales, and how to call them."""
+    """Ten equal rates by three equal initial scales as genomes, other genes at their centres; and how to call them."""
     spec = organism.genome_spec
     genomes, names = [], []
     for scale in (0.5, 1.0, 2.0):

@@ -1,9 +1,23 @@
+from dataclasses import replace
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
 
 from evodev.baselines import BASELINES, Setting
-from evodev.baselines.controls import DRAWS, Control, FreshWeights, ShuffledGenome, ShuffledWeights, grown, pick
+from evodev.baselines.controls import (
+    DRAWS,
+    Control,
+    FreshWeights,
+    NeutralDrift,
+    RandomGenome,
+    Rewired,
+    ShuffledGenome,
+    ShuffledWeights,
+    grown,
+    pick,
+)
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import Budget
@@ -77,9 +91,54 @@ def test_a_shuffled_genome_grows_another_network_of_the_same_numbers(network: Ne
     np.testing.assert_allclose(np.sort(now), np.sort(there), rtol=1e-6)  # direct wiring: a gene a weight
 
 
+def test_a_random_genome_and_a_drifted_one_keep_the_learners_genes_only() -> None:
+    spec, initial = ORGANISM.decoder.genome_spec(WIDE), GENOME + 1.0
+    setting = replace(SETTING, initial=initial)
+    drifted = np.stack([NeutralDrift().genes(setting, spec, key=jax.random.key(k)) for k in (0, 1)])
+    champions = np.asarray(GENOME)[: spec.size]
+    way, other = drifted - np.asarray(initial)[: spec.size]
+    assert np.linalg.norm(way) == pytest.approx(spec.size**0.5, rel=1e-4)  # the champion is 1 away in each gene
+    assert abs(np.corrcoef(way, other)[0, 1]) < 0.1
+    fresh = np.asarray(RandomGenome().genes(setting, spec, key=jax.random.key(0)))
+    assert fresh.shape == champions.shape
+    assert fresh.mean() == pytest.approx(0.0, abs=0.1)  # the champion's are 3 on the average
+    assert fresh.std() == pytest.approx(1.0, abs=0.1)
+
+
+def test_drift_from_the_champion_itself_goes_nowhere() -> None:
+    spec = ORGANISM.decoder.genome_spec(WIDE)
+    np.testing.assert_array_equal(NeutralDrift().genes(SETTING, spec, key=jax.random.key(0)), GENOME[: spec.size])
+
+
+@pytest.mark.parametrize("keeps", ["degrees", "layers", "density"])
+def test_a_rewired_mask_keeps_what_it_says_and_the_moments_of_the_weights(keeps: Any, network: Network) -> None:
+    changed = Rewired(keeps).draw(SETTING, key=jax.random.key(2))
+    before, after = (np.asarray(n.masks[GROWN]) for n in (network, changed))
+    assert (before != after).mean() > 0.1
+    assert after.sum() == before.sum()  # one grown projection, so that density and layers agree
+    for axis in (0, 1):
+        assert (keeps == "degrees") == (after.sum(axis) == before.sum(axis)).all()
+    own, fresh = np.asarray(network.weights[GROWN])[before == 1], np.asarray(changed.weights[GROWN])
+    assert (fresh[after == 0] == 0).all()
+    assert fresh[after == 1].mean() == pytest.approx(own.mean(), abs=float(4 * own.std() / len(own) ** 0.5))
+    assert fresh[after == 1].std() == pytest.approx(own.std(), rel=0.1)
+    read = "hidden1->output"
+    np.testing.assert_array_equal(changed.masks[read], np.ones_like(network.masks[read]))  # the blank read-out stays whole
+
+
+def test_no_synapse_is_rewired_to_a_dead_neuron(monkeypatch: pytest.MonkeyPatch, network: Network) -> None:
+    alive = network.alive | {"hidden1": network.alive["hidden1"].at[:20].set(0.0)}
+    masks = network.masks | {GROWN: network.masks[GROWN].at[:, :20].set(0.0)}
+    monkeypatch.setattr("evodev.baselines.controls.grown", lambda setting, *, key: replace(network, alive=alive, masks=masks))
+    for keeps in ("degrees", "layers", "density"):
+        mask = Rewired(keeps).draw(SETTING, key=jax.random.key(0)).masks[GROWN]
+        assert float(mask[:, :20].sum()) == 0
+        assert float(mask.sum()) == float(masks[GROWN].sum()) > 0
+
+
 @pytest.mark.parametrize("name", [name for name, baseline in BASELINES.items() if isinstance(baseline, Control)])
 def test_every_life_gets_one_of_several_draws_and_the_champions_learner_genes(name: str) -> None:
-    arm = BASELINES[name].build(name, SETTING, key=jax.random.key(0), say=lambda line: None)
+    arm = BASELINES[name].build(name, replace(SETTING, initial=GENOME + 1.0), key=jax.random.key(0), say=lambda line: None)
     assert arm.stochastic
     assert f"{DRAWS} draws" in arm.note
     draws = np.asarray(arm.subject[0].weights[GROWN])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from evodev.baselines.masks import same_degrees, same_density, same_layers
+from evodev.baselines.masks import same_degrees, same_density, same_layers, strongest
 
 
 @pytest.fixture
@@ -45,3 +45,11 @@ def test_degree_preserving_draws_cover_every_pairing_alike() -> None:
         seen[order] = seen.get(order, 0) + 1
     assert len(seen) == 6
     assert min(seen.values()) > 70
+
+
+def test_the_strongest_are_counted_over_all_projections() -> None:
+    scores = {"a->b": np.array([[3.0, -5.0], [0.5, 2.0]]), "b->c": np.array([[1.0], [-np.inf]])}
+    kept = strongest(scores, 3)
+    np.testing.assert_array_equal(kept["a->b"], [[1, 0], [0, 1]])
+    np.testing.assert_array_equal(kept["b->c"], [[1], [0]])
+    assert sum(m.sum() for m in strongest({"p": np.zeros((2, 3))}, 4).values()) == 4  # equals do not add up to more
