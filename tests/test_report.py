@@ -511,7 +511,7 @@ def test_a_genome_of_many_genes_is_cut_to_those_that_moved() -> None:
 def test_lives_that_act_are_told_by_return_and_regret(span: list[float] | None) -> None:
     comparison = _acted(span)
     header, body = rows(comparison)
-    assert {"return at 1", "return at 5", "return at 10", "episodes to regret 0.5"} <= set(header)
+    assert {"return at 1", "return at 2", "return at 10", "episodes to regret 0.5"} <= set(header)
     assert not [h for h in header if "accuracy" in h or "to 0." in h]
     assert body[0][header.index("return at 10")] == ("0.5 [0.5, 0.5]" if span else "0.50 [0.48, 0.52]")
     text = " ".join(verdict(comparison))
