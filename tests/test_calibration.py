@@ -14,6 +14,7 @@ import pytest
 from scipy import stats
 
 from evodev.baselines import BASELINES, Setting
+from evodev.baselines.learning_off import Unchanging
 from evodev.baselines.meta import MetaLearned
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.comparison import CHAMPION, champion_arms, live_arm, worst_where_failed
@@ -24,16 +25,18 @@ from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.relative import RelativePosition
 from evodev.evaluation import Chunk, live_subjects, sample_lives
 from evodev.fitness import Fitness, aulc
+from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import Episodic, Gradient, Hebbian, Learner
 from evodev.lifetime import LifetimeLog, probe_steps
+from evodev.network import Network
 from evodev.organism import Organism
 from evodev.search import Schedule, Search, Strategy
 from evodev.statistics import equivalent, holm, improvement, paired, sign_flips
-from evodev.substrate import Population, Projection, Substrate
+from evodev.substrate import Population, Projection, Substrate, mlp
 from evodev.tasks import Life, Mnist1D, Split
 from evodev.tasks.supervised import FreshSamples
-from evodev.types import Array, Key
-from tests.tiny import CHAIN, DIRECT, GRID, Blobs
+from evodev.types import Array, Genes, Inputs, Key, Outputs, Targets
+from tests.tiny import CHAIN, DIRECT, GRID, Blobs, Line
 
 SEEDS = 10
 HALF = Decoder(CellTypes(), Direct(), Budget(0.5))
@@ -48,18 +51,9 @@ def setting_of(organism: Organism, task: Any, **changes: Any) -> Setting:
     champion, initial = jax.random.normal(jax.random.key(0), (2, organism.genome_spec.size))
     network = organism.develop(champion, key=jax.random.key(0))[0]
     synapses = int(sum(float(mask.sum()) for mask in network.masks.values()))
+    strategy, schedule = Strategy("Open_ES", 4), Schedule(probes=2)
     setting = Setting(
-        organism,
-        champion,
-        initial,
-        synapses,
-        task,
-        Strategy("Open_ES", 4),
-        Schedule(probes=2),
-        Fitness(),
-        200,
-        evolve=False,
-        seed=0,
+        organism, champion, initial, synapses, task, strategy, schedule, Fitness(), budget=200, evolve=False, seed=0
     )
     return replace(setting, **changes)
 
@@ -115,10 +109,10 @@ def covered(*, lives: int, search: float, stratified: bool, trials: int = 300) -
 
 
 def test_the_interval_of_improvement_covers_a_half_nearly_as_often_as_it_says() -> None:
-    # of 2,000 trials of ten seeds the percentile bootstrap held the truth in COVERAGE, where it says 95%
+    # of 2,000 trials of ten seeds the percentile bootstrap held the truth in 92 to 94%, where it says 95%
     for lives, search in ((1, 0.0), (8, 0.0), (8, 1.0)):
         assert 0.88 < covered(lives=lives, search=search, stratified=False) < 0.98
-    # columns that share their searches are not redrawn apart: that would be far too sure
+    # columns that share their searches are not to be redrawn apart: that held it in 64%
     assert covered(lives=8, search=1.0, stratified=True) < 0.75
 
 
@@ -172,8 +166,8 @@ def test_random_labels_are_predicted_by_no_arm_and_true_ones_by_several(dear: bo
             assert saved < 4.5, arm.name
         found[arm.name] = above_chance(live_arm(arm, setting, true, key=jax.random.key(3)), setting, lives)[0]
     assert found[CHAMPION] > 20
-    assert sum(z > 10 for z in found.values()) > len(found) / 2
     if not dear:
+        assert sum(z > 10 for z in found.values()) > len(found) / 2
         assert min(found["1-NN on inputs"], found["nearest centroid on inputs"]) > 20
 
 
@@ -299,14 +293,12 @@ LOCAL = Decoder(CellTypes(), RelativePosition(radius=(0.25, 1.5), waves=(4, 1), 
 def signals_lived(decoder: Any) -> tuple[np.ndarray, np.ndarray]:
     """AULC (networks,), mean over lives, of random networks on MNIST-1D and on its twin with shuffled positions."""
     task = Mnist1D(ways=3, shots=5, probes=5)
+    # a read-out that is not too sure of itself
     learner, schedule = Episodic(15), probe_steps(task.steps, 2)
     organism = Organism(SIGHT, decoder, learner)
-    genes = learner.genome_spec(SIGHT)
-    # a read-out that is not too sure of itself
-    calm = genes.pack(
-        {g.name: jnp.full(g.shape, {"log_sharpness": 2.0, "log_confidence": -0.5}.get(g.name, g.center)) for g in genes.genes}
-    )
-    genomes = jax.random.normal(jax.random.key(0), (20, organism.genome_spec.size)).at[:, -genes.size :].set(calm)
+    own, calm = learner.genome_spec(SIGHT), {"log_sharpness": 2.0, "log_confidence": -0.5}
+    genes = own.pack({g.name: jnp.full(g.shape, calm.get(g.name, g.center)) for g in own.genes})
+    genomes = jax.random.normal(jax.random.key(0), (20, organism.genome_spec.size)).at[:, -own.size :].set(genes)
 
     def lived(shuffled: bool) -> np.ndarray:
         lives = sample_lives(replace(task, shuffled=shuffled), "test", 48, key=jax.random.key(1))
@@ -326,3 +318,58 @@ def test_shuffled_features_are_noticed_by_local_wiring_and_by_no_network_that_kn
     verdict = paired(plain, twin)
     assert verdict.p < 0.05
     assert verdict.hi < 0
+
+
+# learning that guides evolution
+
+EDGE = float(stats.norm.ppf(0.75))
+"""Half of all normal numbers lie within this of 0."""
+
+
+@dataclass(frozen=True)
+class Loci(Learner):
+    """Twenty switches that are worth something only if all are right: a needle in a haystack (Hinton and Nowlan 1987).
+
+    A gene far above 0 is born right, one far below 0 wrong; those between are left to be guessed, so that normal numbers are
+    right, wrong and plastic as 1 : 1 : 2, as in the paper. A life makes ``guesses`` a step, and keeps what it found.
+    """
+
+    loci: int = 20
+    guesses: int = 50
+
+    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
+        return spec_of([Gene("locus", (self.loci,))])
+
+    def found(self, genes: Genes, guesses: int, *, key: Key) -> Array:
+        right, plastic = genes["locus"] > EDGE, jnp.abs(genes["locus"]) <= EDGE
+        # a random number is a guess at every locus, a bit each
+        needed = jnp.where(plastic, 2 ** jnp.arange(self.loci, dtype=jnp.uint32), 0).sum(dtype=jnp.uint32)
+        guessed = (jax.random.bits(key, (guesses,)) & needed) == needed
+        return (right | plastic).all() & guessed.any()
+
+    def init(self, genes: Genes, network: Network, substrate: Substrate, *, key: Key) -> Array:
+        return self.found(genes, 1, key=key)
+
+    def step(self, genes: Genes, state: Array, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key) -> Array:
+        return state | self.found(genes, self.guesses, key=key)
+
+    def predict(self, genes: Genes, state: Array, inputs: Inputs, substrate: Substrate) -> Outputs:
+        return jnp.where(state, inputs, 0.0)
+
+
+@pytest.mark.parametrize("learner", [Loci(), Unchanging(Loci())], ids=["learning", "none"])
+def test_evolution_finds_the_needle_only_where_lives_search_for_it(learner: Learner, one_device: None) -> None:
+    # the paper's 20 loci, 1000 individuals and 1000 guesses, with a strategy in place of a genetic algorithm
+    strategy, schedule = Strategy("Open_ES", 1000, 1.0, 1.0, 0.1, 0.1), Schedule(20, 1, validation_lives=16, block=20, probes=4)
+    search = Search(Organism(mlp((1, 1)), DIRECT, learner), Line(updates=20), strategy, schedule)
+    state, records = search.advance(search.start(jnp.zeros(search.spec.size)))
+    loci = np.asarray(state.champion[search.spec.slices["learner/locus"]])
+    right, wrong = (loci > EDGE).sum(), (loci < -EDGE).sum()
+    best = max(record["fitness_max"] - record["fitness_min"] for record in records)
+    if learner.learns:
+        # what was learned at first is innate at last (Baldwin 1896)
+        assert best > 0.1
+        assert (right >= 15, wrong) == (True, 0)
+    else:
+        assert best < 1e-4
+        assert right < 10

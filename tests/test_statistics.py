@@ -1,5 +1,7 @@
 """Statistics of a few seeds, against scipy, by hand, and by simulation."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -62,17 +64,17 @@ def test_the_sign_flip_test_by_hand_and_its_least_p() -> None:
 def test_the_sign_flip_test_is_scipys() -> None:
     many = np.round(np.random.default_rng(3).normal(0.4, 1.0, (9, 20)), 1)  # rounded, so that there are ties
 
-    def by_scipy(column: np.ndarray, resamples: float) -> float:
-        test = stats.permutation_test(
-            (column,), lambda x, axis: x.mean(axis), permutation_type="samples", n_resamples=resamples, vectorized=True,
+    def by_scipy(column: np.ndarray) -> float:
+        test: Any = stats.permutation_test(
+            (column,), lambda x, axis: x.mean(axis), permutation_type="samples", n_resamples=10_000, vectorized=True,
             rng=np.random.default_rng(0),
         )  # fmt: skip
         return test.pvalue
 
-    np.testing.assert_allclose(sign_flips(many), [by_scipy(column, np.inf) for column in many.T], atol=1e-12)
+    np.testing.assert_allclose(sign_flips(many), [by_scipy(column) for column in many.T], atol=1e-12)
     # too many flips to try all of them
     long = np.random.default_rng(4).normal(0.4, 1.0, (20, 2))
-    np.testing.assert_allclose(sign_flips(long), [by_scipy(column, 10_000) for column in long.T], atol=0.01)
+    np.testing.assert_allclose(sign_flips(long), [by_scipy(column) for column in long.T], atol=0.03)
 
 
 def test_holm_by_hand() -> None:
@@ -102,9 +104,9 @@ def test_equivalence_is_claimed_only_within_the_margin_and_with_seeds_enough() -
 @pytest.mark.parametrize("shift", [0.0, 0.3, 1.0, -0.6])
 def test_equivalence_is_scipys_two_one_sided_tests(shift: float) -> None:
     differences = np.random.default_rng(6).normal(shift, 0.4, 9)
-    above = stats.ttest_1samp(differences, -0.5, alternative="greater").pvalue
-    below = stats.ttest_1samp(differences, 0.5, alternative="less").pvalue
-    assert equivalent(differences, np.zeros(9), 0.5) == pytest.approx(max(above, below))
+    above: Any = stats.ttest_1samp(differences, -0.5, alternative="greater")
+    below: Any = stats.ttest_1samp(differences, 0.5, alternative="less")
+    assert equivalent(differences, np.zeros(9), 0.5) == pytest.approx(max(above.pvalue, below.pvalue))
 
 
 def test_intervals_cover_the_truth_at_the_stated_rate() -> None:
