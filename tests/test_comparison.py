@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import evodev
 from evodev.baselines import BASELINES, Arm, Setting
 from evodev.comparison import (
     CENTROID,
@@ -16,16 +17,16 @@ from evodev.comparison import (
     across_runs,
     asked_for,
     champion_arms,
-    compare,
-    ledger,
+    judge,
     mark_front,
     measure,
-    samples_saved,
-    trade_offs,
+    synapses_of,
+    trade_off,
 )
 from evodev.experiment import Experiment
 from evodev.fitness import Fitness
 from evodev.learners import Episodic, Gradient
+from evodev.ledgers import ledger, samples_saved
 from evodev.lifetime import Energy, LifetimeLog, probe_steps
 from evodev.network import Network
 from evodev.organism import Organism
@@ -45,15 +46,21 @@ BUDGET = 100
 def _compare(organism: Organism, task: Task, config: Comparison, **options: Any) -> dict[str, Any]:
     """A comparison of a random genome, as if 100 lives had been spent on it."""
     genomes = jax.random.normal(jax.random.key(0), (3, organism.genome_spec.size))
-    setting = {
-        "initial": genomes[2],
-        "task": task,
-        "strategy": Strategy("Open_ES", 4),
-        "schedule": Schedule(2, lives=2, validation_lives=2, block=1, probes=2),
-        "fitness": Fitness(),
-        "budget": BUDGET,
-    }
-    return compare(organism, genomes[0], genomes[1], setting, config, **options)
+    setting = Setting(
+        organism=organism,
+        champion=genomes[0],
+        initial=genomes[2],
+        synapses=synapses_of(organism, genomes[0], key=jax.random.key(0)),
+        task=task,
+        strategy=Strategy("Open_ES", 4),
+        schedule=Schedule(2, lives=2, validation_lives=2, block=1, probes=2),
+        fitness=Fitness(),
+        budget=BUDGET,
+        evolve=config.evolve_baselines,
+        seed=0,
+    )
+    own = champion_arms(organism, genomes[0], genomes[1])
+    return judge(setting, [*own, *options.pop("arms", ())], config, **options)
 
 
 @dataclass(frozen=True)
@@ -270,14 +277,13 @@ def test_a_continual_life_also_tells_what_was_retained(one_device: None) -> None
 
 def test_a_perfect_guess_has_no_loss() -> None:
     organism = Organism(guesser().substrate, DIRECT, Guess(center=1.0))
-    genomes = jnp.zeros((3, organism.genome_spec.size))
-    setting = {
-        "initial": genomes[0], "task": Line(), "strategy": Strategy("Open_ES", 4), "schedule": Schedule(),
-        "fitness": Fitness(), "budget": 1,
-    }  # fmt: skip
-    result = compare(organism, genomes[0], genomes[1], setting, Comparison(lives=4), names=[])
-    assert result["arms"][CHAMPION]["scores"]["aulc"]["value"] == pytest.approx(0, abs=1e-6)
-    assert result["arms"][CHAMPION]["scores"]["jumpstart"]["value"] == pytest.approx(1.0)
+    given = jnp.zeros(organism.genome_spec.size)
+    network, genes = organism.develop(given, key=jax.random.key(0))
+    mine = evodev.arm("mine", network, organism.learner, organism.substrate, genes=genes)
+    result = evodev.compare(Line(), [mine], Comparison(lives=4), names=[])
+    assert result["judged"] == "mine"
+    assert result["arms"]["mine"]["scores"]["aulc"]["value"] == pytest.approx(0, abs=1e-6)
+    assert result["arms"]["mine"]["scores"]["jumpstart"]["value"] == pytest.approx(1.0)
 
 
 # parts of a comparison
@@ -360,7 +366,7 @@ def test_the_ledger_says_when_a_search_has_paid_for_itself(
         "untuned": _entry("baseline", [0.0, 0.0, 0.0, 0.0]),
     }
     setting = _setting(schedule=Schedule(probes=3))
-    out = ledger(setting, report, samples=8)
+    out = ledger(setting, report, CHAMPION)
     assert (out["outer_lifetimes"], out["outer_samples"], out["baseline_tuning_lifetimes"]) == (BUDGET, 800, 80)
     assert out["best_baseline"] == "tuned"
     assert out.get("samples_saved_per_life") == saved
@@ -403,11 +409,11 @@ def test_an_arm_that_does_not_tell_its_traffic_has_no_trade_off_with_it() -> Non
     loss, one = np.ones((2, 3)), np.ones(2)
     log = LifetimeLog(loss, loss, 1000 * one, one, np.zeros(2, bool))  # type: ignore[arg-type]
     told = replace(log, energy=Energy(loss, 4000 * loss, one, one))  # type: ignore[arg-type]
-    logs = {"tells": told, "silent": log}
-    assert trade_offs(logs, Fitness(traffic_cost=1.0), (0, 1, 2)) == {name: {"aulc": -1.0, "operations": -1.0} for name in logs}
+    for own in (told, log):
+        assert trade_off(own, Fitness(traffic_cost=1.0), (0, 1, 2)) == {"aulc": -1.0, "operations": -1.0}
     both = Fitness(objectives=("traffic", "final"))
-    assert trade_offs(logs, both, (0, 1, 2)) == {"tells": {"traffic": -4.0, "final": -1.0}}
-    assert trade_offs({"silent": log}, both, (0, 1, 2)) == {}
+    assert trade_off(told, both, (0, 1, 2)) == {"traffic": -4.0, "final": -1.0}
+    assert trade_off(log, both, (0, 1, 2)) is None
 
 
 def test_several_runs_are_merged_with_intervals_over_runs() -> None:
