@@ -11,13 +11,13 @@ from evodev.learners import Gradient
 from evodev.network import matrix, synapses
 from evodev.organism import Organism
 from evodev.types import Array
-from tests.baselines.test_scratch import _setting
+from tests.baselines.space import champion_setting
 
 KEY = jax.random.key(0)
 
 
 def _life(baseline: Convolutional, **changes: Any) -> tuple[Organism, Any, Any]:
-    setting = _setting(1456, **changes)
+    setting = champion_setting(1456, **changes)
     organism = baseline.organism(setting, key=KEY)
     network, genes = organism.develop(jnp.zeros(organism.genome_spec.size), key=KEY)
     return organism, genes, organism.learner.init(genes, network, organism.substrate, key=KEY)
@@ -88,7 +88,7 @@ def test_the_published_network_of_mnist_1d_can_be_said() -> None:
 @pytest.mark.parametrize("budget", [400, 1456, 20_000])
 def test_channels_are_as_many_as_the_champions_synapses_allow(budget: int) -> None:
     cnn = Convolutional((1, 2))
-    organism = cnn.organism(_setting(budget), key=KEY)
+    organism = cnn.organism(champion_setting(budget), key=KEY)
     network, _ = organism.develop(jnp.zeros(organism.genome_spec.size), key=KEY)
     count = cnn.synapses(organism.substrate)
     assert int(synapses(network)) == count <= budget
@@ -102,7 +102,7 @@ def test_channels_are_as_many_as_the_champions_synapses_allow(budget: int) -> No
     assert made(one + 1, 2 * one + 2) > budget
     free = {name: w.size for name, w in network.weights.items()}
     assert sum(free.values()) == cnn.weights(organism.substrate)
-    assert f"{count:,} synapses" in cnn.about(_setting(budget), organism)
+    assert f"{count:,} synapses" in cnn.about(champion_setting(budget), organism)
 
 
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])

@@ -13,48 +13,14 @@ from evodev.baselines.random_networks import RandomNetwork, rate_grid
 from evodev.baselines.scratch import Scratch, feed_forward, narrowed, spatial, widest
 from evodev.comparison import live_arm
 from evodev.evaluation import sample_lives
-from evodev.fitness import Fitness
-from evodev.genome import GenomeSpec
 from evodev.learners import Gradient
 from evodev.network import synapses
 from evodev.organism import Organism
 from evodev.presets import few_shot_digits
-from evodev.search import Schedule, Strategy
 from evodev.substrate import Population, Projection, Substrate, mlp, recurrent
 from evodev.tasks import FewShotDigits
+from tests.baselines.space import FIELD, Fixed, champion_setting
 from tests.tiny import DIRECT, Blobs, random_network
-
-FIELD = Substrate(
-    (
-        Population("input", (8, 8), activation="linear"),
-        Population("edges", (4, 4), 4),
-        Population("parts", (2, 2), 6),
-        Population("output", (2,), activation="linear"),
-    ),
-    (Projection("input", "edges"), Projection("edges", "parts"), Projection("parts", "output", blank=True)),
-)
-"""4096 + 1536 + 48 synapses."""
-
-
-class Fixed:
-    """Grows the same sparse network of any genome."""
-
-    stochastic = False
-
-    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
-        return GenomeSpec()
-
-    def grow(self, genome: Any, substrate: Substrate, *, key: Any, shared: bool = False) -> Any:
-        return random_network(substrate, density=0.25)
-
-
-def _setting(synapses: int, **changes: Any) -> Setting:
-    organism = Organism(FIELD, Fixed(), Gradient())
-    genome = jnp.zeros(organism.genome_spec.size)
-    task = FewShotDigits(canvas=8, shift=False, ways=2, shots=3, probes=2)
-    schedule = Schedule(2, lives=2, validation_lives=2, block=1, probes=2)
-    setting = Setting(organism, genome, genome, synapses, task, Strategy("Open_ES", 4), schedule, Fitness(), 100, False, 0)
-    return replace(setting, **changes)
 
 
 def _grown(name: str, setting: Setting) -> tuple[Organism, Any]:
@@ -69,7 +35,7 @@ def _grown(name: str, setting: Setting) -> tuple[Organism, Any]:
 
 @pytest.mark.parametrize("budget", [1200, 1400, 3000])
 def test_dense_of_equal_synapses_is_the_widest_within_the_champions_number(budget: int) -> None:
-    organism, network = _grown("dense of equal synapses", _setting(budget))
+    organism, network = _grown("dense of equal synapses", champion_setting(budget))
     assert int(synapses(network)) == organism.substrate.synapses <= budget
     assert (organism.substrate.input, organism.substrate.output) == (FIELD.input, FIELD.output)
     assert [p.grid for p in organism.substrate.populations] == [p.grid for p in FIELD.populations]
@@ -94,9 +60,9 @@ def test_populations_without_types_become_lines_and_recurrent_ones_are_left_out(
     assert not feed_forward(recurrent(2, 3, 1))
     assert not feed_forward(mlp((2, 2)))
     equal = BASELINES["dense of equal synapses"]
-    assert equal.applies(_setting(1400))
-    assert not equal.applies(_setting(FIELD.synapses))  # the dense arm again
-    assert not equal.applies(_setting(100))  # too few for one neuron of each kind
+    assert equal.applies(champion_setting(1400))
+    assert not equal.applies(champion_setting(FIELD.synapses))  # the dense arm again
+    assert not equal.applies(champion_setting(100))  # too few for one neuron of each kind
 
 
 # densities
@@ -116,7 +82,7 @@ def test_erdos_renyi_by_hand() -> None:
 
 
 def test_layer_densities_are_the_champions_or_add_up_to_its_synapses() -> None:
-    setting = _setting(1456)
+    setting = champion_setting(1456)
     organism, own = _grown("random sparse, layer densities of the champion", setting)
     champion = setting.organism.develop(setting.champion, key=jax.random.key(0))[0]
     densities = dict(organism.decoder.layers)  # type: ignore[attr-defined]
@@ -130,7 +96,7 @@ def test_layer_densities_are_the_champions_or_add_up_to_its_synapses() -> None:
     assert sum(erk[p.name] * np.prod(FIELD.shape(p)) for p in FIELD.grown) + 48 == pytest.approx(1456)
     assert int(synapses(network)) == pytest.approx(1456, rel=0.1)
     for name in ("random sparse, ERK", "random sparse, layer densities of the champion"):
-        assert not BASELINES[name].applies(_setting(FIELD.synapses))
+        assert not BASELINES[name].applies(champion_setting(FIELD.synapses))
         assert not BASELINES[name].applies(
             replace(setting, organism=Organism(mlp((64, 4, 2), blank_readout=True), DIRECT, Gradient()))
         )
@@ -146,7 +112,7 @@ def test_a_projection_that_the_champion_left_empty_harms_nothing() -> None:
             whole = random_network(substrate)
             return replace(whole, masks=whole.masks | {"edges->parts": jnp.zeros((64, 24))})
 
-    setting = _setting(1456, organism=Organism(FIELD, Empty(), Gradient()))
+    setting = champion_setting(1456, organism=Organism(FIELD, Empty(), Gradient()))
     organism = LayerDensities("champion").organism(setting, key=jax.random.key(0))
     assert dict(organism.decoder.layers)["edges->parts"] == 1 / 1536  # type: ignore[attr-defined]
 
@@ -177,7 +143,7 @@ def test_receptive_fields_are_what_coordinates_say() -> None:
 
 @pytest.mark.parametrize("budget", [800, 1456])
 def test_locally_connected_has_the_largest_fields_within_the_champions_number(budget: int) -> None:
-    _, network = _grown("locally connected", _setting(budget))
+    _, network = _grown("locally connected", champion_setting(budget))
     counts = list(radii(FIELD).values())
     assert int(synapses(network)) == max(c for c in counts if c <= budget)
     mask, weights = (np.asarray(part["input->edges"]) for part in (network.masks, network.weights))
@@ -193,10 +159,10 @@ def test_locally_connected_has_the_largest_fields_within_the_champions_number(bu
 
 def test_receptive_fields_need_inputs_that_lie_in_the_substrates_space() -> None:
     local = BASELINES["locally connected"]
-    assert local.applies(_setting(800))
-    assert not local.applies(_setting(FIELD.synapses))
+    assert local.applies(champion_setting(800))
+    assert not local.applies(champion_setting(FIELD.synapses))
     flat = Organism(mlp((64, 20, 2)), DIRECT, Gradient())
-    assert not local.applies(_setting(800, organism=flat))
+    assert not local.applies(champion_setting(800, organism=flat))
     assert spatial(FewShotDigits())
     assert not spatial(Blobs())
 
@@ -211,7 +177,7 @@ def test_an_arm_from_scratch_lives_and_learns(name: str, monkeypatch: pytest.Mon
         return genomes[14:15], names[14:15]
 
     monkeypatch.setattr("evodev.baselines.random_networks.rate_grid", short)
-    setting = _setting(1456)
+    setting = champion_setting(1456)
     assert BASELINES[name].applies(setting)
     arm = BASELINES[name].build(name, setting, key=jax.random.key(0), say=lambda line: None)
     assert (arm.role, arm.genome_size, arm.tuning_lives) == ("baseline", None, 8)

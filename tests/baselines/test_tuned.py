@@ -10,14 +10,14 @@ from evodev.baselines.scratch import narrowed
 from evodev.baselines.tuned import RandomSearch, Structure, changed
 from evodev.learners import ActorCritic, Gradient
 from evodev.organism import Organism
-from tests.baselines.test_scratch import FIELD, _setting
+from tests.baselines.space import FIELD, champion_setting
 
 KEY = jax.random.key(0)
 
 
 def test_every_value_of_a_field_is_drawn_equally_often_and_numbers_within_their_ranges() -> None:
     search = RandomSearch(Dense(), structures=12, draws=5)
-    structures, candidates = search.drawn(_setting(1456), np.random.default_rng(0))
+    structures, candidates = search.drawn(champion_setting(1456), np.random.default_rng(0))
     assert Counter(s.optimiser for s in structures) == {"sgd": 4, "momentum": 4, "adam": 4}
     assert Counter(s.replay for s in structures) == {0: 4, 1: 4, 3: 4}
     assert Counter(s.width for s in structures) == dict.fromkeys((1.0, 0.5, 0.25, 0.125), 3)
@@ -31,7 +31,7 @@ def test_every_value_of_a_field_is_drawn_equally_often_and_numbers_within_their_
 
 
 def test_a_structure_becomes_an_organism() -> None:
-    setting = _setting(1456)
+    setting = champion_setting(1456)
     organism = RandomSearch(Dense()).organism(setting, Structure("adam", "cosine", 3, 0.5), key=KEY)
     # three steps, each of a new batch and three replayed ones
     assert organism.learner == Gradient("adam", fall="cosine", horizon=12, replay=3, capacity=6)
@@ -56,7 +56,7 @@ def test_halving_finds_what_is_best_and_tells_what_it_cost(seed: int, monkeypatc
 
     monkeypatch.setattr("evodev.baselines.tuned.validated", validated)
     search = RandomSearch(Dense(), structures=6, draws=6)
-    arm = search.build("searched", _setting(1456), key=jax.random.key(seed), say=lambda line: None)
+    arm = search.build("searched", champion_setting(1456), key=jax.random.key(seed), say=lambda line: None)
     counts = {lives: sum(len(h) for n, h in seen if n == lives) for lives in (4, 16, 64)}
     assert counts == {4: 36, 16: 9, 64: 2}
     assert arm.tuning_lives == 36 * 4 + 9 * 16 + 2 * 64
@@ -73,6 +73,6 @@ def test_a_planted_configuration_is_found_in_real_lives(one_device: None) -> Non
     search = RandomSearch(
         Dense(), structures=2, draws=2, rounds=1, lives=8, rates=rates, falls=("linear",), replays=(1,), widths=(0.5,)
     )
-    arm = search.build("searched", _setting(1456), key=KEY, say=lambda line: None)
+    arm = search.build("searched", champion_setting(1456), key=KEY, say=lambda line: None)
     assert "adam, linear fall, 1 replayed batches a step, width 0.5" in arm.note
     assert arm.tuning_lives == 4 * 8
