@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -7,10 +8,11 @@ import pytest
 
 from evodev.baselines.dense import Dense
 from evodev.baselines.scratch import narrowed
-from evodev.baselines.tuned import RandomSearch, Structure, changed
+from evodev.baselines.tuned import RandomSearch, Structure
 from evodev.learners import ActorCritic, Gradient
 from evodev.organism import Organism
 from tests.baselines.space import FIELD, champion_setting
+from tests.tiny import Levers
 
 KEY = jax.random.key(0)
 
@@ -36,7 +38,11 @@ def test_a_structure_becomes_an_organism() -> None:
     # three steps, each of a new batch and three replayed ones
     assert organism.learner == Gradient("adam", fall="cosine", horizon=12, replay=3, capacity=6)
     assert organism.substrate == narrowed(FIELD, 0.5)
-    assert changed(ActorCritic(), {"optimiser": "adam"}) == ActorCritic(Gradient("adam", log_rate=-4.0))
+    # 80 episodes of at most two moments, each an update of its own
+    acting = replace(setting, task=Levers(features=64))
+    organism = RandomSearch(Dense()).organism(acting, Structure("adam", "linear", 0, 1.0), key=KEY)
+    assert organism.learner == ActorCritic(Gradient("adam", fall="linear", horizon=160, log_rate=-4.0))
+    assert {s.replay for s in RandomSearch(Dense()).drawn(acting, np.random.default_rng(0))[0]} == {0}
 
 
 @pytest.mark.parametrize("seed", [0, 1])
