@@ -39,6 +39,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 
 HELPED = {
     ("baselines.controls", "baselines.masks"),
+    ("baselines.convolution", "baselines.kernels"),
     ("baselines.dense", "baselines.random_networks"),
     ("baselines.densities", "baselines.random_networks"),
     ("baselines.local", "baselines.random_networks"),

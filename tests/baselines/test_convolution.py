@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from evodev.baselines.convolution import Convolutional, Convolving, Kernels, Window
+from evodev.baselines.convolution import Convolutional
+from evodev.baselines.kernels import Convolving, Kernels, Window
 from evodev.learners import Gradient
 from evodev.network import matrix, synapses
 from evodev.organism import Organism
