@@ -23,7 +23,7 @@ class Dense(Scratch):
         return replace(organism, substrate=narrowed(organism.substrate, width))
 
     def about(self, setting: Setting, organism: Organism) -> str:
-        return "every synapse of the substrate"
+        return _hidden(organism)
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ class EqualSynapses(Scratch):
         return replace(organism, substrate=narrowed(organism.substrate, fits * width))
 
     def about(self, setting: Setting, organism: Organism) -> str:
-        hidden = " x ".join(str(p.size) for p in organism.substrate.populations[1:-1])
-        return f"all synapses of {hidden} hidden neurons"
+        return _hidden(organism)
 
 
 def _synapses(setting: Setting, width: float) -> int:
@@ -58,3 +57,8 @@ def _synapses(setting: Setting, width: float) -> int:
     organism = backprop_organism(setting, "dense")
     substrate = narrowed(organism.substrate, width)
     return substrate.synapses + organism.learner.memory(substrate)
+
+
+def _hidden(organism: Organism) -> str:
+    sizes = " x ".join(str(p.size) for p in organism.substrate.populations[1:-1])
+    return f"dense, {sizes or 'no'} hidden neurons"
