@@ -51,7 +51,10 @@ def interval(values: np.ndarray, resamples: int, seed: int = 0) -> tuple[np.ndar
 
 def iqm(scores: Scores) -> float:
     """Interquartile mean: that of the middle half of all scores, whichever seed and world they are of."""
-    return float(stats.trim_mean(np.asarray(scores, np.float64).ravel(), 0.25))
+    # as scipy's trim_mean(0.25), which takes a hundred times as long for a few numbers
+    flat = np.sort(np.asarray(scores, np.float64), axis=None)
+    cut = len(flat) // 4
+    return float(flat[cut : len(flat) - cut].mean())
 
 
 def estimate(scores: Scores, statistic: Callable[[np.ndarray], float] = iqm, *, resamples: int = 2000, seed: int = 0) -> Estimate:
@@ -71,8 +74,7 @@ def estimate(scores: Scores, statistic: Callable[[np.ndarray], float] = iqm, *, 
 
 def _redrawn(scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Seeds drawn with replacement, world by world."""
-    rows = rng.integers(0, len(scores), scores.shape)
-    return np.take_along_axis(scores, rows, axis=0)
+    return scores[rng.integers(0, len(scores), scores.shape), np.arange(scores.shape[1])]
 
 
 def improvement(
@@ -111,14 +113,24 @@ def paired(own: Float[np.ndarray, " seeds"], other: Float[np.ndarray, " seeds"],
     """
     differences = np.asarray(own, np.float64) - np.asarray(other, np.float64)
     mean, low, high = interval(differences, min(resamples, 2000))
-    p = 1.0
-    if len(differences) > 1 and np.any(differences != 0):
-        test: Any = stats.permutation_test(
-            (differences,), lambda x, axis: x.mean(axis), permutation_type="samples", n_resamples=resamples, vectorized=True,
-            rng=np.random.default_rng(0),
-        )  # fmt: skip
-        p = float(test.pvalue)
-    return Verdict(float(mean), float(low), float(high), p)
+    return Verdict(float(mean), float(low), float(high), float(_flipped(differences[:, None], resamples)[0, 0]))
+
+
+def _flipped(differences: Float[np.ndarray, "seeds arms"], resamples: int) -> Float[np.ndarray, "flips arms"]:
+    """p that each arm would have had under each flip of the seeds' signs, what was observed first.
+
+    All 2^seeds flips if they are no more than ``resamples``, else so many drawn at random. A flip is as extreme as another
+    where the size of its mean is no smaller.
+    """
+    seeds = len(differences)
+    if 2**seeds <= resamples:
+        signs = 1.0 - 2.0 * ((np.arange(2**seeds)[:, None] >> np.arange(seeds)) & 1)
+    else:
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], (resamples, seeds))
+        signs[0] = 1.0  # what was observed is one of the flips
+    # rounding must not tell equal sums apart
+    sizes = np.round(np.abs(signs @ differences) / np.maximum(np.abs(differences).sum(0), 1e-300), 10)
+    return np.stack([(len(own) - np.searchsorted(np.sort(own), own)) / len(own) for own in sizes.T], 1)
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -126,6 +138,28 @@ def holm(ps: Sequence[float]) -> list[float]:
     order, out, least = np.argsort(ps), [1.0] * len(ps), 0.0
     for rank, i in enumerate(order):
         least = max(least, min(1.0, (len(ps) - rank) * ps[i]))
+        out[i] = least
+    return out
+
+
+def jointly(differences: Float[np.ndarray, "seeds arms"], *, resamples: int = 10_000) -> list[float]:
+    """Sign-flip p of every arm, corrected for their number by flipping all arms of a seed together (step-down min-P).
+
+    Westfall and Young (1993), as Romano and Wolf (2005, Econometrica 73) put it: p of an arm is the share of flips in which
+    any arm that is no more significant would have been as significant. It is never above Holm's, which must fear the worst of
+    how arms depend on each other: with n seeds and k arms Holm's p is never below 2 k / 2^n, this one's may fall to 2 / 2^n.
+
+    Args:
+        differences: of each arm from one and the same rival, paired by seed.
+        resamples: flips, if they are too many to try all of them (2^n).
+    """
+    differences = np.asarray(differences, np.float64)
+    if not differences.size:
+        return []
+    ps = _flipped(differences, resamples)
+    order, out, least = np.argsort(ps[0], kind="stable"), [1.0] * ps.shape[1], 0.0
+    for rank, i in enumerate(order):
+        least = max(least, float((ps[:, order[rank:]].min(1) <= ps[0, i]).mean()))
         out[i] = least
     return out
 

@@ -18,7 +18,8 @@ import yaml
 from safetensors.numpy import save as safetensors
 
 from evodev import onnx
-from evodev.comparison import across_runs, compare
+from evodev.across import across_runs
+from evodev.comparison import compare
 from evodev.decoders import Decoder
 from evodev.experiment import Experiment, to_plain
 from evodev.network import Network

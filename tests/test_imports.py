@@ -28,6 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "compress",
         "baselines",
         "comparison",
+        "across",
         "analysis report",
         "experiment",
         "presets runs",
