@@ -130,10 +130,7 @@ def power_of(seeds: int, arms: int) -> dict[str, Any]:
     if floor > ALPHA:
         cannot = f"with {seeds} seeds no difference can be significant at 5%: p of the sign-flip test is never below {floor:.2g}"
     elif correction == "joint":
-        cannot = (
-            f"with {seeds} seeds and {arms} arms Holm's p is never below {arms * floor:.2g}: "
-            "the correction is that by joint sign flips"
-        )
+        cannot = f"with {seeds} seeds and {arms} arms Holm's p is never below {arms * floor:.2g}"
     return {"arms": arms, "least_p": floor, "correction": correction, "cannot": cannot}
 
 
