@@ -67,14 +67,14 @@ def estimate(scores: Scores, statistic: Callable[[np.ndarray], float] = iqm, *, 
         seed: of the resampling.
     """
     scores, rng = np.asarray(scores, np.float64), np.random.default_rng(seed)
-    drawn = [statistic(_redrawn(scores, rng)) for _ in range(resamples)]
+    drawn = [statistic(resample) for resample in _redrawn(scores, rng, resamples)]
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Estimate(statistic(scores), float(low), float(high))
 
 
-def _redrawn(scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Seeds drawn with replacement, world by world."""
-    return scores[rng.integers(0, len(scores), scores.shape), np.arange(scores.shape[1])]
+def _redrawn(scores: np.ndarray, rng: np.random.Generator, resamples: int) -> np.ndarray:
+    """Seeds drawn with replacement, world by world: (resamples, seeds, worlds)."""
+    return scores[rng.integers(0, len(scores), (resamples, *scores.shape)), np.arange(scores.shape[1])]
 
 
 def improvement(
@@ -92,12 +92,17 @@ def improvement(
     """
     own, other, rng = np.asarray(own, np.float64), np.asarray(other, np.float64), np.random.default_rng(seed)
 
-    def above(a: np.ndarray, b: np.ndarray) -> float:
-        return float(((a[:, None] > b[None]) + 0.5 * (a[:, None] == b[None])).mean())
+    def above(a: np.ndarray, b: np.ndarray) -> Any:
+        # (..., seeds, others, worlds): of every pair, which is higher
+        a, b = a[..., :, None, :], b[..., None, :, :]
+        return ((a > b) + 0.5 * (a == b)).mean((-3, -2, -1))
 
-    drawn = [above(_redrawn(own, rng), _redrawn(other, rng)) for _ in range(resamples)]
+    ours, theirs = _redrawn(own, rng, resamples), _redrawn(other, rng, resamples)
+    # all at once, unless that would be too much to hold
+    many = len(own) * len(other) * own.shape[1] > 4000
+    drawn = [above(a, b) for a, b in zip(ours, theirs, strict=True)] if many else above(ours, theirs)
     low, high = np.percentile(drawn, [2.5, 97.5])
-    return Estimate(above(own, other), float(low), float(high))
+    return Estimate(float(above(own, other)), float(low), float(high))
 
 
 def profile(scores: Scores, thresholds: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t"]:

@@ -96,7 +96,7 @@ def ledger_table(comparison: Results) -> tuple[list[str], list[list[str]]] | Non
 def cost(value: float | None, kind: str) -> str:
     """An amount of a ledger: a whole number, a power of ten where it is large, or a time."""
     if value is None or kind != "seconds":
-        return count(value) if value is None or value < 1e9 else f"{value:.2e}".replace("e+", " × 10^")
+        return count(value) if value is None or value < 1e9 else "{:g} × 10^{:.0f}".format(*map(float, f"{value:.2e}".split("e")))
     return duration(value) if value else NONE
 
 

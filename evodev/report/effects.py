@@ -92,8 +92,9 @@ def _grouped(comparison: Results, names: Sequence[str]) -> list[tuple[str, str]]
     out: list[tuple[str, str]] = []
     before = ""
     for name in names:
-        role = comparison["arms"][name]["role"]
-        out += [("", GROUPS.get(role, role))] if role != before else []
+        role: str = comparison["arms"][name]["role"]
+        if role != before:
+            out.append(("", GROUPS.get(role, role)))
         out.append((name, ""))
         before = role
     return out
@@ -101,7 +102,7 @@ def _grouped(comparison: Results, names: Sequence[str]) -> list[tuple[str, str]]
 
 def _reach(comparison: Results, scores: Sequence[Mapping[str, float]]) -> tuple[float, float]:
     """Ends of the axis: all intervals, but nothing that is much worse than knowing nothing."""
-    low, high = min(0.0, *(s["lo"] for s in scores)), max(0.0, *(s["hi"] for s in scores))
+    low, high = min([0.0, *(s["lo"] for s in scores)]), max([0.0, *(s["hi"] for s in scores)])
     worst = 1.8 * (comparison["ignorant_loss"] - comparison["arms"][CHAMPION]["scores"]["aulc"]["value"])
     if worst > 0:
         near = [s["hi"] for s in scores if s["hi"] <= worst]

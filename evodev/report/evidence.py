@@ -5,8 +5,8 @@ from typing import Any
 
 from evodev.report.table import NONE, Results, decimals, gain_digits, gain_name, interval, ordered
 
-HOLDS = {True: "holds", False: "does not hold", None: "does not apply"}
-"""How a rule's ``holds`` is said; None is also what cannot be known."""
+HOLDS = {True: "holds", False: "does not hold", None: "not judged"}
+"""How a rule's ``holds`` is said; None is what does not apply or cannot be known."""
 
 
 def levels(comparison: Results) -> dict[str, Any] | None:
@@ -61,7 +61,7 @@ def fairness(comparison: Results) -> dict[str, Any] | None:
     failed = ", ".join(str(r["rule"]) for r in rules if r["holds"] is False)
     text = f"Of {len(rules)} rules {counts[True]} hold in this run"
     text += f", {counts[False]} do not ({failed})" if failed else ", none is broken"
-    text += f", {counts[None]} do not apply or cannot be known" if counts[None] else ""
+    text += f"; {counts[None]} cannot be judged here" if counts[None] else ""
     rows = [
         {"rule": r["rule"], "name": r["name"], "holds": r["holds"], "said": HOLDS[r["holds"]], "why": r["why"]} for r in rules
     ]

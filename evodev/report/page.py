@@ -28,9 +28,9 @@ from evodev.report.table import (
     loss_name,
     ordered,
     rows,
+    rows_by_seeds,
     seeds_of,
     tested,
-    tested_rows,
     tests_caption,
     warning,
 )
@@ -200,7 +200,7 @@ def result_table(comparison: Results) -> dict[str, Any]:
 
 def tests_table(comparison: Results) -> dict[str, Any]:
     """The arms against the champion over seeds: heading, rows, and how to read them."""
-    header, body = tested_rows(comparison)
+    header, body = rows_by_seeds(comparison)
     text = tests_caption(comparison)
     margin = comparison["power"]["margin"]
     if margin:

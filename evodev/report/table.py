@@ -229,7 +229,7 @@ def told_by_seeds(comparison: Results) -> list[Column]:
     ]
 
 
-def tested_rows(comparison: Results) -> tuple[list[str], list[list[str]]]:
+def rows_by_seeds(comparison: Results) -> tuple[list[str], list[list[str]]]:
     """Heading and rows of :func:`told_by_seeds`, arms that have statistics as in :func:`ordered`."""
     names = [n for n in ordered(comparison) if "statistics" in comparison["arms"][n]]
     chosen = told_by_seeds(comparison)
