@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 
 from evodev.comparison import CHAMPION, mark_front
+from evodev.fairness import rules
 from evodev.statistics import equivalent, estimate, holm, improvement, interval, jointly, paired, profile
 
 SCORES = ("aulc", "jumpstart", "slope_aligned", "asymptote")
 """Scores of which every seed's value is kept; beside them the last accuracy or return."""
-CLAIM, HEADLINE = 10, 20
-"""Fewest seeds for a claim and for a headline."""
 ALPHA = 0.05
 MARGIN = 0.05
 """Share of the ignorant loss by which two arms may differ and still count as equal, unless told."""
@@ -43,15 +42,16 @@ def across_runs(comparisons: Sequence[dict[str, Any]], bootstrap: int = 1000, ma
     out |= {"intervals": f"95% bootstrap over {seeds} searches (outer seeds)", "seeds": seeds}
     mark_front(out["arms"])
     if all("fairness" in c for c in comparisons):
-        out["fairness"] = fairness_across([c["fairness"] for c in comparisons])
+        out["fairness"] = fairness_across(rules(out), [c["fairness"] for c in comparisons])
     for name, arm in out["arms"].items():
         if found := by_seed([c["arms"][name] for c in comparisons]):
             arm["by_seed"] = found
     areas = {n: np.array(a["by_seed"]["aulc"]) for n, a in out["arms"].items() if "aulc" in a.get("by_seed", {})}
-    if seeds < 2 or CHAMPION not in areas:
+    champion = out.get("judged") or CHAMPION
+    if seeds < 2 or champion not in areas:
         return out
     ignorant = out.get("ignorant_loss")
-    out |= statistics_of(areas, margin * ignorant if ignorant else None, out["arms"])
+    out["power"] = statistics_of(areas, champion, margin * ignorant if ignorant else None, out["arms"])
     out["profiles"] = profiles(areas, ignorant)
     return out
 
@@ -83,7 +83,9 @@ def by_seed(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
     return out
 
 
-def statistics_of(areas: Mapping[str, np.ndarray], margin: float | None, arms: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def statistics_of(
+    areas: Mapping[str, np.ndarray], judged: str, margin: float | None, arms: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
     """Write ``statistics`` into every arm with an AULC; return ``power``, what they are and what they cannot show.
 
     Each has ``iqm`` of the AULC. The others than the champion have ``improvement``, the probability that a champion is better
@@ -93,10 +95,11 @@ def statistics_of(areas: Mapping[str, np.ndarray], margin: float | None, arms: d
 
     Args:
         areas: AULC of each arm, (seeds,).
+        judged: the champion's name.
         margin: of equivalence, in units of the loss; None where there is none to be told.
         arms: entries to write into; their ``aulc_minus_champion`` becomes the difference over seeds.
     """
-    champion, others = areas[CHAMPION], [n for n in areas if n != CHAMPION]
+    champion, others = areas[judged], [n for n in areas if n != judged]
     differences = {n: paired(areas[n], champion) for n in others}
     corrected = {
         "p_holm": holm([differences[n].p for n in others]),
@@ -115,7 +118,7 @@ def statistics_of(areas: Mapping[str, np.ndarray], margin: float | None, arms: d
         ps = [equivalent(areas[n], champion, margin) for n in others]
         for name, p, p_holm in zip(others, ps, holm(ps), strict=True):
             arms[name]["statistics"]["equivalence"] = {"p": p, "p_holm": p_holm, "margin": margin}
-    return {"power": told | {"margin": margin}}
+    return told | {"margin": margin}
 
 
 def power_of(seeds: int, arms: int) -> dict[str, Any]:
@@ -150,29 +153,21 @@ def profiles(areas: Mapping[str, np.ndarray], ignorant_loss: float | None) -> di
     return {"thresholds": thresholds.tolist(), "arms": shares}
 
 
-def rule_eleven(seeds: int) -> dict[str, Any]:
-    """Whether fairness rule 11 holds: the unit is the outer seed, and a claim takes ten of them."""
-    why = f"{seeds} outer seed{'s' * (seeds > 1)}; a claim takes {CLAIM}, a headline {HEADLINE}"
-    return {"holds": seeds >= CLAIM, "why": why}
-
-
-def fairness_across(rules: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """Fairness rules of several runs as one: a rule holds if it does in every run; the eleventh by their number.
+def fairness_across(merged: Sequence[Mapping[str, Any]], runs: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Fairness rules over several runs: a rule holds if it does in every run; the eleventh by the number of runs.
 
     Args:
-        rules: of each run, entries with ``rule`` (its number), ``name``, ``holds`` (None: does not apply, or cannot be known)
-            and ``why``.
+        merged: the rules as :func:`evodev.fairness.rules` finds them in the merged comparison.
+        runs: those of each run, entries with ``rule`` (its number), ``name``, ``holds`` (None: nothing can tell) and ``why``.
     """
     out = []
-    for entry in rules[0]:
-        same = [next((r for r in run if r["rule"] == entry["rule"]), None) for run in rules]
-        if entry["rule"] == 11:
-            out.append({**entry, **rule_eleven(len(rules))})
-            continue
-        found = [r for r in same if r is not None]
+    for entry in merged:
+        found = [next((r for r in run if r["rule"] == entry["rule"]), {"holds": None, "why": "not told"}) for run in runs]
         held = [r["holds"] for r in found]
-        holds = False if False in held else None if None in held or len(found) < len(rules) else True
-        # the reasons of those runs that decide it
-        reasons = list(dict.fromkeys(r["why"] for r in found if r["holds"] is holds)) or ["not told by every run"]
-        out.append({**entry, "holds": holds, "why": "; ".join(reasons)})
+        holds = False if False in held else None if None in held else True
+        if entry["rule"] == 11 or entry["holds"] is holds:
+            out.append(dict(entry))
+        else:
+            # the reasons of those runs that decide it
+            out.append({**entry, "holds": holds, "why": "; ".join(dict.fromkeys(r["why"] for r in found if r["holds"] is holds))})
     return out

@@ -1,11 +1,13 @@
 """Statistics of a few seeds: what may be claimed when the unit is the outer seed (Agarwal et al. 2021, arXiv 2108.13264).
 
 Arrays of scores are (seeds, worlds): one row for each independent search, one column for each task, or level, or life that
-all seeds share; a single column where there is only one.
+all seeds share; a single column where there is only one. What a search is worth shows in all its columns, so that a bootstrap
+redraws whole rows: redrawn column by column, as published, 95% intervals of ten searches judged on the same 32 lives held the
+truth in less than half of the cases (tests/test_calibration.py). ``stratified`` is for columns that are of different searches.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -57,28 +59,42 @@ def iqm(scores: Scores) -> float:
     return float(flat[cut : len(flat) - cut].mean())
 
 
-def estimate(scores: Scores, statistic: Callable[[np.ndarray], float] = iqm, *, resamples: int = 2000, seed: int = 0) -> Estimate:
-    """A statistic of all scores with its 95% stratified-bootstrap interval: seeds are redrawn within each world.
+def estimate(
+    scores: Scores,
+    statistic: Callable[[np.ndarray], float] = iqm,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    stratified: bool = False,
+) -> Estimate:
+    """A statistic of all scores with its 95% percentile-bootstrap interval over seeds.
 
     Args:
         scores: of one arm.
         statistic: (seeds, worlds) -> number.
         resamples: how many.
         seed: of the resampling.
+        stratified: redraw seeds world by world; only where each world has searches of its own.
     """
     scores, rng = np.asarray(scores, np.float64), np.random.default_rng(seed)
-    drawn = [statistic(resample) for resample in _redrawn(scores, rng, resamples)]
+    drawn = [statistic(_redrawn(scores, rng, stratified=stratified)) for _ in range(resamples)]
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Estimate(statistic(scores), float(low), float(high))
 
 
-def _redrawn(scores: np.ndarray, rng: np.random.Generator, resamples: int) -> np.ndarray:
-    """Seeds drawn with replacement, world by world: (resamples, seeds, worlds)."""
-    return scores[rng.integers(0, len(scores), (resamples, *scores.shape)), np.arange(scores.shape[1])]
+def _redrawn(scores: np.ndarray, rng: np.random.Generator, *, stratified: bool) -> np.ndarray:
+    """Seeds drawn with replacement, whole or world by world."""
+    seeds, worlds = scores.shape
+    return scores[rng.integers(0, seeds, (seeds, worlds if stratified else 1)), np.arange(worlds)]
 
 
 def improvement(
-    own: Scores, other: Float[np.ndarray | Array, "others worlds"], *, resamples: int = 2000, seed: int = 0
+    own: Scores,
+    other: Float[np.ndarray | Array, "others worlds"],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    stratified: bool = False,
 ) -> Estimate:
     """Probability that a run of one arm scores higher than a run of another, mean over worlds; a tie counts half.
 
@@ -87,22 +103,20 @@ def improvement(
     Args:
         own: scores of the one, higher is better.
         other: scores of the other, the same worlds and any number of seeds.
-        resamples: of the stratified bootstrap.
+        resamples: of the bootstrap.
         seed: of the resampling.
+        stratified: as for :func:`estimate`.
     """
     own, other, rng = np.asarray(own, np.float64), np.asarray(other, np.float64), np.random.default_rng(seed)
-
-    def above(a: np.ndarray, b: np.ndarray) -> Any:
-        # (..., seeds, others, worlds): of every pair, which is higher
-        a, b = a[..., :, None, :], b[..., None, :, :]
-        return ((a > b) + 0.5 * (a == b)).mean((-3, -2, -1))
-
-    ours, theirs = _redrawn(own, rng, resamples), _redrawn(other, rng, resamples)
-    # all at once, unless that would be too much to hold
-    many = len(own) * len(other) * own.shape[1] > 4000
-    drawn = [above(a, b) for a, b in zip(ours, theirs, strict=True)] if many else above(ours, theirs)
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Estimate(float(above(own, other)), float(low), float(high))
+    above = (own[:, None] > other[None]) + 0.5 * (own[:, None] == other[None])  # (own, others, worlds)
+    value = float(above.mean())
+    apart = above if stratified else above.mean(2, keepdims=True)
+    # each resample is how often each seed was drawn, in every world that is redrawn apart
+    (rows, columns), worlds = above.shape[:2], apart.shape[2]
+    mine, theirs = (rng.multinomial(n, np.full(n, 1 / n), size=(worlds, resamples)) for n in (rows, columns))
+    wins = np.stack([((mine[w] @ apart[..., w]) * theirs[w]).sum(1) for w in range(worlds)])
+    low, high = np.percentile(wins.mean(0) / (rows * columns), [2.5, 97.5])
+    return Estimate(value, float(low), float(high))
 
 
 def profile(scores: Scores, thresholds: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t"]:
@@ -180,8 +194,10 @@ def equivalent(own: Float[np.ndarray, " seeds"], other: Float[np.ndarray, " seed
     if margin <= 0:
         raise ValueError(f"equivalent: margin must be positive, given {margin}")
     differences = np.asarray(own, np.float64) - np.asarray(other, np.float64)
-    if np.ptp(differences) == 0:
-        return 0.0 if abs(differences.mean()) < margin else 1.0
-    above: Any = stats.ttest_1samp(differences, -margin, alternative="greater")
-    below: Any = stats.ttest_1samp(differences, margin, alternative="less")
-    return float(max(above.pvalue, below.pvalue))
+    if len(differences) < 2:
+        return 1.0
+    room, error = margin - abs(differences.mean()), differences.std(ddof=1) / len(differences) ** 0.5
+    if error == 0:
+        return 0.0 if room > 0 else 1.0
+    # the larger p of the two is that of the nearer end of the margin
+    return float(stats.t.sf(room / error, len(differences) - 1))

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evodev.across import THRESHOLDS, across_runs, fairness_across, power_of, profiles, rule_eleven
+from evodev.across import THRESHOLDS, across_runs, fairness_across, power_of, profiles
 from evodev.comparison import CENTROID, CHAMPION, mark_front
+from evodev.fairness import rules
 from evodev.statistics import holm, interval, jointly, paired
 
 RNG = np.random.default_rng(0)
@@ -210,18 +211,35 @@ def test_one_search_has_no_statistics() -> None:
 
 
 def test_a_fairness_rule_holds_if_it_holds_in_every_run() -> None:
-    def rules(*holds: bool | None) -> list[dict[str, Any]]:
+    def told(*holds: bool | None) -> list[dict[str, Any]]:
         return [{"rule": i + 1, "name": f"rule {i + 1}", "holds": h, "why": f"because {h}"} for i, h in enumerate(holds)]
 
-    eleven = {"rule": 11, "name": "seeds", "holds": False, "why": "one outer seed"}
-    runs = [[*rules(True, True, True, None), eleven], [*rules(True, False, None, None), eleven]]
-    found = {r["rule"]: (r["holds"], r["why"]) for r in fairness_across(runs)}
+    eleven = {"rule": 11, "name": "seeds", "holds": False, "why": "one"}
+    merged = [*told(True, True, None, True, True), eleven | {"holds": True, "why": "twelve"}]
+    runs = [[*told(True, True, True, None, True), eleven], [*told(True, False, None, None), eleven]]
+    found = {r["rule"]: (r["holds"], r["why"]) for r in fairness_across(merged, runs)}
     assert found[1] == (True, "because True")
     assert found[2] == (False, "because False")
     assert found[3] == (None, "because None")
     assert found[4] == (None, "because None")
-    assert found[11] == (False, "2 outer seeds; a claim takes 10, a headline 20")
-    assert rule_eleven(10)["holds"]
-    merged = across_runs([_run(1.0, fairness=run) for run in runs])
-    assert merged["fairness"] == fairness_across(runs)
-    assert "fairness" not in across_runs([_run(1.0, fairness=runs[0]), _run(2.0)])
+    assert found[5] == (None, "not told")
+    assert found[11] == (True, "twelve")
+
+
+def test_the_eleventh_rule_is_told_by_the_number_of_searches() -> None:
+    def run(index: int) -> dict[str, Any]:
+        one = _run(float(index + 1))
+        return one | {"fairness": rules(one)}
+
+    for seeds, holds in ((9, False), (10, True)):
+        merged = across_runs([run(i) for i in range(seeds)], bootstrap=100)
+        eleven = merged["fairness"][10]
+        assert (eleven["rule"], eleven["holds"]) == (11, holds)
+        assert str(seeds) in eleven["why"]
+    assert "fairness" not in across_runs([run(0), _run(2.0)])
+
+
+def test_arms_are_set_against_the_one_that_is_judged() -> None:
+    merged = across_runs([c | {"judged": "backprop"} for c in _of_seeds()])
+    assert set(merged["arms"]["backprop"]["statistics"]) == {"iqm"}
+    assert merged["arms"][CHAMPION]["statistics"]["improvement"]["value"] == 0.0, "backprop is never better than it"

@@ -402,18 +402,20 @@ def test_levels_rules_the_winners_curse_and_both_ledgers_are_shown() -> None:
     assert told is not None
     assert told["header"][1:3] == ["test: AULC", "test: last accuracy"]
     assert told["rows"] == [[n, *["1.10 [1.08, 1.12]", "0.60 [0.58, 0.62]"] * 2] for n in ("evolved champion", "backprop")]
-    assert "chosen on the champion's AULC is 0.90 [0.89, 0.91], on fresh lives of the same family 0.95" in curse(comparison)
+    assert "chosen on the champion's fitness is 0.90 [0.89, 0.91], on fresh lives of the same family 0.95" in curse(comparison)
     assert curse(comparison).endswith("the difference is 0.05.")
+    comparison["winners_curse"]["selected"] = _around(0.9, 0.0)
+    assert "fitness is 0.90, on fresh lives" in curse(comparison), "of one search it is a single number"
     rules = fairness(comparison)
     assert rules is not None
     assert rules["text"] == "Of 3 rules 1 hold in this run, 1 do not (4); 1 cannot be judged here."
     assert [row["said"] for row in rules["rows"]] == ["holds", "does not hold", "not judged"]
     header, body = ledger_table(comparison) or ([], [])
-    assert header[1:] == ["lives", "labelled samples", "arithmetic (synaptic operations)", "wall time"], "no worlds to act in"
+    assert header[1:] == ["lives", "labelled samples", "multiply-adds of answering", "wall time"], "no worlds to act in"
     assert body == [
         ["the search", "1,000", "50,000", "2.5 × 10^12", "2 min"],
         ["tuning of backprop", "480", "50,000", "2.5 × 10^12", "2 min"],
-        ["all tuning together", "480", "50,000", "2.5 × 10^12", "2 min"],
+        ["tuning of all baselines", "480", "50,000", "2.5 × 10^12", "2 min"],
     ]
     assert [cost(v, "lives") for v in (None, 0, 12_345.0)] == ["–", "0", "12,345"]
 

@@ -23,9 +23,10 @@ def test_iqm_is_the_trimmed_mean_of_scipy(count: int) -> None:
     assert iqm(scores) == pytest.approx(stats.trim_mean(scores.ravel(), 0.25))
 
 
-def test_a_stratified_resample_never_mixes_worlds() -> None:
+@pytest.mark.parametrize("stratified", [False, True])
+def test_a_resample_never_mixes_worlds(stratified: bool) -> None:
     scores = np.stack([RNG.normal(size=8), 100 + RNG.normal(size=8)], 1)
-    value, low, high = estimate(scores, lambda s: float(s.mean()), resamples=300)
+    value, low, high = estimate(scores, lambda s: float(s.mean()), resamples=300, stratified=stratified)
     assert 49 < low < value < high < 51
 
 
@@ -38,6 +39,21 @@ def test_probability_of_improvement_is_mann_whitney() -> None:
     assert improvement(tied, ties, resamples=50).value == pytest.approx(u / 63), "a tie counts half in both"
     assert improvement(own, own, resamples=50).value == 0.5
     assert improvement(own + 100, own, resamples=50) == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+def test_the_interval_of_improvement_is_that_of_redrawn_seeds(stratified: bool) -> None:
+    rng = np.random.default_rng(5)
+    own, other = rng.normal(size=(6, 3)) + rng.normal(size=(6, 1)), rng.normal(size=(9, 3))
+    value, low, high = improvement(own, other, stratified=stratified)
+
+    def drawn(scores: np.ndarray) -> np.ndarray:
+        rows = rng.integers(0, len(scores), (len(scores), 3 if stratified else 1))
+        return scores[rows, np.arange(3)]
+
+    slow = [improvement(drawn(own), drawn(other), resamples=1).value for _ in range(2000)]
+    np.testing.assert_allclose((low, high), np.percentile(slow, [2.5, 97.5]), atol=0.03)
+    assert low < value < high
 
 
 def test_a_profile_falls_from_all_runs_to_none() -> None:
@@ -121,17 +137,18 @@ def test_equivalence_is_claimed_only_within_the_margin_and_with_seeds_enough() -
     assert equivalent(near, np.zeros(20), 0.5) < 0.01
     assert equivalent(near + 0.5, np.zeros(20), 0.5) > 0.05
     assert equivalent(near[:2], np.zeros(2), 0.1) > 0.05
+    assert equivalent(np.zeros(1), np.zeros(1), 0.1) == 1
+    assert (equivalent(np.ones(3), np.zeros(3), 1.1), equivalent(np.ones(3), np.zeros(3), 0.9)) == (0, 1)
     with pytest.raises(ValueError, match="margin must be positive"):
         equivalent(near, near, 0.0)
 
 
-def test_two_equal_arms_differ_in_about_one_of_twenty_trials() -> None:
-    trials = 400
-    found = sum(paired(*RNG.normal(size=(2, 8)), resamples=256).p < 0.05 for _ in range(trials))
-    low, high = stats.binom.interval(0.999, trials, 0.05)
-    assert found <= high
-    # exact p are multiples of 1/128: the test is a little conservative, and far from never
-    assert found >= low - 8
+@pytest.mark.parametrize("shift", [0.0, 0.3, 1.0, -0.6])
+def test_equivalence_is_scipys_two_one_sided_tests(shift: float) -> None:
+    differences = np.random.default_rng(6).normal(shift, 0.4, 9)
+    above: Any = stats.ttest_1samp(differences, -0.5, alternative="greater")
+    below: Any = stats.ttest_1samp(differences, 0.5, alternative="less")
+    assert equivalent(differences, np.zeros(9), 0.5) == pytest.approx(max(above.pvalue, below.pvalue))
 
 
 def test_intervals_cover_the_truth_at_the_stated_rate() -> None:

@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from evodev.compactness import COUNTED, compactness, times
-from evodev.comparison import CHAMPION
+from evodev.ledgers import COSTS
 from evodev.network import Network
 from evodev.organism import Organism
-from evodev.report.table import NONE, Results, aulc, count, ordered
-
-COSTS = ("lives", "samples", "environment_steps", "operations", "seconds")
-"""What a ledger counts."""
+from evodev.report.table import NONE, Results, aulc, champion_of, count, ordered
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,8 @@ def _break_even(comparison: Results) -> Line:
         why = "the champion saves no samples" if name else "there is no tuned baseline to save samples against"
         return Line(label, "never", why, warn=True)
     note = "samples that the search took beyond the baseline's tuning, over samples saved in each life"
-    worse = name in arms and CHAMPION in arms and aulc(arms[CHAMPION]) > aulc(arms[name])
+    champion = champion_of(comparison)
+    worse = name in arms and champion in arms and aulc(arms[champion]) > aulc(arms[name])
     if worse:
         note += "; over a whole life that baseline's loss is lower all the same"
     return Line(label, count(lives), note, warn=worse)
@@ -80,14 +78,14 @@ def ledger_table(comparison: Results) -> tuple[list[str], list[list[str]]] | Non
     ledger, arms = comparison["ledger"], comparison["arms"]
     if not ledger.get("search"):
         return None
-    spent = {n: arms[n]["tuning"] for n in ordered(comparison) if any((arms[n].get("tuning") or {}).values())}
+    spent = {n: arms[n]["tuning"] for n in ordered(comparison) if (arms[n].get("tuning") or {}).get("lives")}
     every = {"the search": ledger["search"], **{f"tuning of {name}": own for name, own in spent.items()}}
     if ledger.get("baselines"):
-        every["all tuning together"] = ledger["baselines"]
+        every["tuning of all baselines"] = ledger["baselines"]
     shown = [c for c in COSTS if any(own.get(c) is not None for own in every.values())]
     titles = {
         "lives": "lives", "samples": "labelled samples", "environment_steps": "environment steps",
-        "operations": "arithmetic (synaptic operations)", "seconds": "wall time",
+        "operations": "multiply-adds of answering", "seconds": "wall time",
     }  # fmt: skip
     body = [[label, *(cost(own.get(c), c) for c in shown)] for label, own in every.items()]
     return ["", *(titles[c] for c in shown)], body

@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from evodev.comparison import CHAMPION
 from evodev.report.style import FAINT, WIDTH, Stroke, canvas, drawn, panel, plain, spread, strokes
-from evodev.report.table import Results, aulc, gain_name, loss_name, ordered
+from evodev.report.table import Results, aulc, champion_of, gain_name, loss_name, ordered
 
 LABEL_HEIGHT = 0.135
 """Height of a line of label text, inches."""
@@ -75,7 +74,9 @@ def _limits(comparison: Results, measure: str) -> tuple[float, float]:
         low = min(low, comparison["chance"] or low)
         return max(low - 0.04, -0.02), min(high + 0.04, 1.02)
     best = min((n for n in arms if arms[n]["role"] == "baseline"), key=lambda n: aulc(arms[n]), default=None)
-    core = [max(arms[n]["curves"]["loss"]["hi"]) for n in (CHAMPION, best) if n in arms] + [comparison["ignorant_loss"]]
+    core = [max(arms[n]["curves"]["loss"]["hi"]) for n in (champion_of(comparison), best) if n in arms] + [
+        comparison["ignorant_loss"]
+    ]
     if comparison["problem"] == "regression":
         floor = np.log(max(low, 1e-9))
         top = min(np.log(high), floor + 1.6 * (np.log(max(core)) - floor))

@@ -9,10 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from evodev.comparison import CHAMPION
 from evodev.report.curves import log_axis, together
 from evodev.report.style import FAINT, GRID, WIDTH, Stroke, canvas, drawn, panel, plain, strokes
-from evodev.report.table import GROUPS, Results, decimals, interval, loss_name, ordered, probability
+from evodev.report.table import GROUPS, Results, champion_of, decimals, interval, loss_name, ordered, probability
 
 ROW = 0.25
 """Height of a row, inches."""
@@ -22,8 +21,8 @@ DIFFERENCE = "aulc_minus_champion"
 
 def compared(comparison: Results) -> list[str]:
     """Arms of which the difference from the champion is known, in the order of the table."""
-    arms = comparison["arms"]
-    return [n for n in ordered(comparison) if n != CHAMPION and CHAMPION in arms and DIFFERENCE in arms[n]["scores"]]
+    arms, champion = comparison["arms"], champion_of(comparison)
+    return [n for n in ordered(comparison) if n != champion and champion in arms and DIFFERENCE in arms[n]["scores"]]
 
 
 @drawn
@@ -46,7 +45,7 @@ def forest(comparison: Results) -> Figure:
     margin = comparison.get("power", {}).get("margin")
     if margin:
         ax.axvspan(-margin, margin, color="#eceef1", linewidth=0, zorder=0)
-    ax.axvline(0, color=pens[CHAMPION].color, linewidth=1.6, zorder=1)
+    ax.axvline(0, color=pens[champion_of(comparison)].color, linewidth=1.6, zorder=1)
     inch = WIDTH - left - right
     places = {"difference": 1 + 1.7 / inch, "P(improvement)": 1 + 2.98 / inch, "corrected p": 1 + 3.52 / inch}
     digits, side = decimals(scores.values()), ax.get_yaxis_transform()
@@ -69,7 +68,7 @@ def forest(comparison: Results) -> Figure:
     ax.spines["left"].set_visible(False)
     ax.xaxis.set_major_locator(MaxNLocator(6))
     ax.grid(axis="x")
-    own = interval(arms[CHAMPION]["scores"]["aulc"])
+    own = interval(arms[champion_of(comparison)]["scores"]["aulc"])
     ax.set_xlabel(
         f"AULC minus the champion's, which is {own}\n(right of the line: higher {loss_name(comparison)}, the arm is worse)"
     )
@@ -103,7 +102,7 @@ def _grouped(comparison: Results, names: Sequence[str]) -> list[tuple[str, str]]
 def _reach(comparison: Results, scores: Sequence[Mapping[str, float]]) -> tuple[float, float]:
     """Ends of the axis: all intervals, but nothing that is much worse than knowing nothing."""
     low, high = min([0.0, *(s["lo"] for s in scores)]), max([0.0, *(s["hi"] for s in scores)])
-    worst = 1.8 * (comparison["ignorant_loss"] - comparison["arms"][CHAMPION]["scores"]["aulc"]["value"])
+    worst = 1.8 * (comparison["ignorant_loss"] - comparison["arms"][champion_of(comparison)]["scores"]["aulc"]["value"])
     if worst > 0:
         near = [s["hi"] for s in scores if s["hi"] <= worst]
         high = high if len(near) == len(scores) else max([worst / 1.8, *near])
@@ -200,9 +199,9 @@ def scatter(comparison: Results) -> Figure:
     inside = np.stack([np.clip(own, *limit) for own, limit in zip(points.T, limits, strict=True)], 1)
     ax.axvline(0, color=GRID, linewidth=1.2, zorder=0)
     ax.axhline(0, color=GRID, linewidth=1.2, zorder=0)
-    if CHAMPION in names:
-        for line, place in zip((ax.axvline, ax.axhline), points[names.index(CHAMPION)], strict=True):
-            line(place, color=pens[CHAMPION].color, linewidth=0.8, linestyle=(0, (4, 3)), alpha=0.6, zorder=1)
+    if (champion := champion_of(comparison)) in names:
+        for line, place in zip((ax.axvline, ax.axhline), points[names.index(champion)], strict=True):
+            line(place, color=pens[champion].color, linewidth=0.8, linestyle=(0, (4, 3)), alpha=0.6, zorder=1)
     for name, (x, y) in zip(names, inside, strict=True):
         start, slope, pen = arms[name]["scores"]["jumpstart"], arms[name]["scores"]["slope_aligned"], pens[name]
         ax.plot([start["lo"], start["hi"]], [y, y], color=pen.color, linewidth=1.1, alpha=0.7, zorder=pen.order)

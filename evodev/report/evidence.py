@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evodev.report.table import NONE, Results, decimals, gain_digits, gain_name, interval, ordered
+from evodev.report.table import NONE, Results, decimals, gain_digits, gain_name, interval, number, ordered
 
 HOLDS = {True: "holds", False: "does not hold", None: "not judged"}
 """How a rule's ``holds`` is said; None is what does not apply or cannot be known."""
@@ -15,10 +15,11 @@ def levels(comparison: Results) -> dict[str, Any] | None:
     columns = [(level, score) for level in found for score in ("aulc", "final") if _known(found[level], score)]
     if not columns:
         return None
-    gain = {"regression": "last loss", "control": "last return"}.get(comparison["problem"], f"last {gain_name(comparison)}")
+    # a level tells the score: of a regression the loss below zero, of a life that acts its share of what can be had
+    gain = f"last {gain_name(comparison)}" if comparison["problem"] == "classification" else "last score"
     titles = {"aulc": "AULC", "final": gain}
     digits = {c: decimals(a[c[1]] for a in found[c[0]]["arms"].values() if a.get(c[1])) for c in columns}
-    if comparison["problem"] != "regression":
+    if comparison["problem"] == "classification":
         digits |= {c: gain_digits(comparison) for c in columns if c[1] == "final"}
     rows = []
     for name in ordered(comparison):
@@ -43,11 +44,12 @@ def curse(comparison: Results) -> str:
     if not found or not found.get("selected") or not found.get("fresh"):
         return ""
     digits = decimals([found["selected"], found["fresh"]])
-    measure = found.get("measure", "AULC")
     gap = abs(found["selected"]["value"] - found["fresh"]["value"])
+    chosen = found["selected"]
+    own = number(chosen["value"], digits) if chosen["lo"] == chosen["hi"] else interval(chosen, digits)
     return (
-        f"Winner's curse: on the {found['split']} lives that it was chosen on the champion's {measure} is "
-        f"{interval(found['selected'], digits)}, on fresh lives of the same family {interval(found['fresh'], digits)}; "
+        f"Winner's curse: on the {found['split']} lives that it was chosen on the champion's fitness is {own}, "
+        f"on fresh lives of the same family {interval(found['fresh'], digits)}; "
         f"the difference is {gap:.{digits}f}."
     )
 

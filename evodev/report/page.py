@@ -205,7 +205,7 @@ def tests_table(comparison: Results) -> dict[str, Any]:
     margin = comparison["power"]["margin"]
     if margin:
         text += f". Equivalence p: two one-sided tests of a difference within ±{margin:.3g}, Holm's correction"
-    text += ". IQM: mean of the middle half of the seeds, stratified bootstrap"
+    text += ". IQM: mean of the middle half of the seeds"
     return {"header": header, "rows": body, "caption": f"{text[0].upper()}{text[1:]}."}
 
 

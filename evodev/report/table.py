@@ -10,8 +10,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from evodev.across import ALPHA, CLAIM
+from evodev.across import ALPHA
 from evodev.comparison import CHAMPION
+from evodev.fairness import SEEDS
 
 Results = Mapping[str, Any]
 """comparison.json as :func:`evodev.comparison.compare` returns it."""
@@ -66,12 +67,17 @@ def seeds_of(comparison: Results) -> int:
     return comparison.get("seeds", 1)
 
 
+def champion_of(comparison: Results) -> str:
+    """Name of the arm that the others are set against."""
+    return comparison.get("judged") or CHAMPION
+
+
 def warning(comparison: Results) -> str:
     """What the number of seeds forbids to claim; nothing where there are enough."""
     seeds = seeds_of(comparison)
     if seeds == 1:
         return "one outer seed: no claim about the method"
-    few = f"{seeds} outer seeds: a claim about the method takes {CLAIM}" if seeds < CLAIM else ""
+    few = f"{seeds} outer seeds: a claim about the method takes {SEEDS}" if seeds < SEEDS else ""
     power = comparison.get("power", {"least_p": 0.0})
     return "; ".join(filter(None, [few, power["cannot"] if power["least_p"] > ALPHA else ""]))
 
@@ -160,12 +166,12 @@ def gain_name(comparison: Results) -> str:
 
 def ordered(comparison: Results) -> list[str]:
     """Names of all arms: the champion, then by role and AULC; those without a loss after those with, the accurate first."""
-    arms, gain = comparison["arms"], gain_name(comparison)
+    arms, gain, judged = comparison["arms"], gain_name(comparison), champion_of(comparison)
     known = {role: i for i, role in enumerate(ROLES)}
 
     def place(name: str) -> tuple[bool, int, float, float]:
         best = arms[name]["curves"].get(gain, {"mean": [0.0]})["mean"][-1]
-        return name != CHAMPION, known.get(arms[name]["role"], len(known)), aulc(arms[name]), -best
+        return name != judged, known.get(arms[name]["role"], len(known)), aulc(arms[name]), -best
 
     return sorted(arms, key=place)
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from evodev.across import ALPHA
-from evodev.comparison import CHAMPION
 from evodev.report.table import (
     Entry,
     Results,
     aulc,
+    champion_of,
     decimals,
     gain_digits,
     gain_name,
@@ -25,7 +25,7 @@ NAMED = 4
 
 def verdict(comparison: Results) -> list[str]:
     """Sentences, the headline first. AULC is lower-is-better throughout."""
-    champion = comparison["arms"].get(CHAMPION)
+    champion = comparison["arms"].get(champion_of(comparison))
     if champion is None or "aulc" not in champion["scores"]:
         return ["This comparison has no evolved champion to judge."]
     if tested(comparison):
@@ -164,18 +164,19 @@ def _against_controls(comparison: Results, champion: Entry) -> str:
 def _gain(comparison: Results, champion: Entry) -> str:
     gain, digits = gain_name(comparison), gain_digits(comparison)
     curves = {n: a["curves"][gain] for n, a in comparison["arms"].items() if gain in a["curves"]}
-    if CHAMPION not in curves:
+    own = champion_of(comparison)
+    if own not in curves:
         return ""
     last = {n: {"value": c["mean"][-1], "lo": c["lo"][-1], "hi": c["hi"][-1]} for n, c in curves.items()}
     when = f"At the end of a life ({comparison['samples'][-1]} {comparison['unit']})"
-    text = f"{when} its {gain} is {interval(last[CHAMPION], digits)}"
+    text = f"{when} its {gain} is {interval(last[own], digits)}"
     text += f"; chance is {comparison['chance']:.2f}" if comparison["chance"] is not None else ""
     text += "; acting at random has {:g}, the best is {:g}".format(*comparison["span"]) if comparison.get("span") else ""
     others = [n for n in last if comparison["arms"][n]["role"] != "evolved"]
     if not others:
         return text + "."
     other = max(others, key=lambda n: last[n]["value"])
-    if last[other]["value"] > last[CHAMPION]["value"]:
+    if last[other]["value"] > last[own]["value"]:
         return f"{text}. That is not the highest: {other} has {interval(last[other], digits)}."
     return f"{text}. The highest of the others is that of {other}, {interval(last[other], digits)}."
 
