@@ -131,7 +131,7 @@ TEMPLATE = """<!doctype html>
 
 {% if levels %}
 <h2 id="levels">Held-out levels</h2>
-{{ grid(levels.header, levels.rows, "Lives other than those of the results above, nearer and further ones; mean [95% interval].") }}
+{{ grid(levels.header, levels.rows, "Other lives than those of the results above, nearer and further; mean [95% interval].") }}
 <table class="left">
 {%- for level, what in levels.held_out %}
 <tr><td>{{ level }}</td><td>{{ what }}</td></tr>
