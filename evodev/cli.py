@@ -15,8 +15,8 @@ from evodev.arguments import experiment_from, take_option
 COMMANDS = {
     "search": "run a search, then compare its champion with baselines and draw the report",
     "resume": "go on from a run's last checkpoint, to the report",
-    "compare": "champion against baselines and controls on held-out lives; several runs: intervals over seeds",
-    "report": "(re)draw a run's report.html and figures",
+    "compare": "champion against baselines and controls on held-out lives; several runs: intervals and tests over seeds",
+    "report": "(re)draw report.html and figures of a run, or over the seeds of a search with --seeds",
     "grow": "grow a champion: compactness, pictures, npz, safetensors, GraphML, ONNX",
     "list": "decoders, learners, tasks, baselines, strategies, presets",
 }
@@ -187,7 +187,7 @@ def search_command(arguments: list[str]) -> int:
     """evodev search"""
     name, experiment, options = experiment_from(arguments)
     from evodev import workflow
-    from evodev.runs import Run, command_line, fresh_path
+    from evodev.runs import Run, command_line, fresh_path, read_json
 
     base = options.out or fresh_path(Path("runs") / name)
     if options.seeds == 1:
@@ -204,7 +204,9 @@ def search_command(arguments: list[str]) -> int:
         if not options.search_only:
             conclude(run)
     if len(runs) > 1 and not options.search_only:
-        show(workflow.merge_seeds(base, runs))
+        page = workflow.report_seeds(base, runs)
+        show(read_json(base / "comparison.json"))
+        print(f"report: {page}")
     return 0
 
 
@@ -240,7 +242,8 @@ def compare_command(arguments: list[str]) -> int:
     rest, names = list(arguments), list[str]()
     while (name := take_option(rest, "--arms")) is not None:
         names.append(name)
-    runs = [Run.open(path) for path in _run_argument(rest, "compare", many=True)]
+    paths = _run_argument(rest, "compare", many=True)
+    runs = [run for path in paths for run in Run.of_seeds(path) or [Run.open(path)]]
     show(workflow.compare_runs(runs, names=names or None, say=say))
     return 0
 
@@ -251,7 +254,8 @@ def report_command(arguments: list[str]) -> int:
     from evodev.runs import Run
 
     (path,) = _run_argument(arguments, "report")
-    print(f"report: {workflow.report_run(Run.open(path))}")
+    seeds = Run.of_seeds(path)
+    print(f"report: {workflow.report_seeds(path, seeds) if seeds else workflow.report_run(Run.open(path))}")
     return 0
 
 

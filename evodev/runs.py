@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -73,6 +74,12 @@ def write_new(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     for name, data in files.items():
         _write(folder / name, data)
     return [folder / name for name in files]
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write results into a folder that exists, each whole or not at all, over what is there."""
+    for name, data in files.items():
+        _write(folder / name, data)
 
 
 def load_experiment(path: Path) -> Experiment:
@@ -180,6 +187,14 @@ class Run:
             hint = f"; did you mean {path.parent / near[0]}?" if near else ""
             raise RunError(f"run: no run in {path} (no config.yaml){hint}")
         return cls(path, load_experiment(path / "config.yaml"))
+
+    @classmethod
+    def of_seeds(cls, base: Path) -> list["Run"]:
+        """Runs ``base/seed-<n>`` in the order of their seeds; none where ``base`` is a run itself or holds no such run."""
+        if (base / "config.yaml").is_file() or not base.is_dir():
+            return []
+        found = [p for p in base.iterdir() if re.fullmatch(r"seed-\d+", p.name) and (p / "config.yaml").is_file()]
+        return [cls.open(path) for path in sorted(found, key=lambda p: int(p.name.removeprefix("seed-")))]
 
     # metrics
 

@@ -18,14 +18,15 @@ import yaml
 from safetensors.numpy import save as safetensors
 
 from evodev import onnx
+from evodev.across import across_runs
 from evodev.baselines import Setting
-from evodev.comparison import across_runs, champion_arms, judge, synapses_of
+from evodev.comparison import champion_arms, judge, synapses_of
 from evodev.decoders import Decoder
 from evodev.experiment import Experiment, to_plain
 from evodev.network import Network
 from evodev.report import figures
 from evodev.report.page import ReportData, build
-from evodev.runs import Champion, Run, RunError, load_champion, refuse_existing, write_json, write_new
+from evodev.runs import Champion, Run, RunError, load_champion, refuse_existing, write_files, write_json, write_new
 from evodev.search import Search, SearchState
 from evodev.substrate import Substrate
 from evodev.types import Genome, Key
@@ -161,10 +162,17 @@ def comparison_of(run: Run, *, say: Say = lambda line: None) -> dict[str, Any]:
 
 def report_run(run: Run) -> Path:
     """(Re)draw report.html and its figures; returns the page's path."""
-    champion = load_champion(run.path)
     comparison = run.read_json("comparison.json") if (run.path / "comparison.json").exists() else None
+    page, figures = build(report_data(run, load_champion(run.path), comparison))
+    for name, image in figures.items():
+        run.write_bytes(name, image)
+    return run.write_bytes("report.html", page.encode())
+
+
+def report_data(run: Run, champion: Champion, comparison: dict[str, Any] | None) -> ReportData:
+    """What the report of a run shows; ``comparison`` may be that of several runs."""
     about = run.read_json("manifest.json")
-    data = ReportData(
+    return ReportData(
         name=run.path.name,
         command=about.get("command", ""),
         comparison=comparison,
@@ -174,10 +182,29 @@ def report_run(run: Run) -> Path:
         organism=champion.organism,
         genomes=champion.genomes,
     )
-    page, figures = build(data)
-    for name, image in figures.items():
-        run.write_bytes(name, image)
-    return run.write_bytes("report.html", page.encode())
+
+
+def report_seeds(base: Path, runs: Sequence[Run]) -> Path:
+    """Draw ``base``'s report.html and figures over the seeds that were compared; returns the page's path.
+
+    Search, champion and genome on it are those of the seed that did best on validation.
+
+    Raises:
+        RunError: if fewer than two of them were compared.
+    """
+    compared = [run for run in runs if (run.path / "comparison.json").exists()]
+    if len(compared) < 2:
+        raise RunError(f"run: {len(compared)} of {len(runs)} seeds in {base} compared; `evodev compare` does that, then report")
+    merged = merge_seeds(base, compared)
+    champions = {run.path.name: load_champion(run.path) for run in compared}
+    best = max(compared, key=lambda run: champions[run.path.name].about["validation"])
+    note = f"Search, champion and genome below are those of {best.path.name}, the best on validation of {len(compared)} seeds."
+    missing = [run.path.name for run in runs if run not in compared]
+    note += f" Not compared yet: {', '.join(missing)}." if missing else ""
+    data = report_data(best, champions[best.path.name], merged)
+    page, figures = build(dataclasses.replace(data, name=base.name, seeds_note=note))
+    write_files(base, {**figures, "report.html": page.encode()})
+    return base / "report.html"
 
 
 def search_seeds(base: Path, experiment: Experiment, seeds: int, *, command: str = "") -> list[Run]:
@@ -191,20 +218,51 @@ def search_seeds(base: Path, experiment: Experiment, seeds: int, *, command: str
     return runs
 
 
-def merge_seeds(base: Path, runs: list[Run]) -> dict[str, Any]:
+def merge_seeds(base: Path, runs: Sequence[Run]) -> dict[str, Any]:
     """The comparison over the seeds of :func:`search_seeds`; writes and returns ``base``'s comparison.json."""
     merged = compare_runs(runs)
     write_json(base / "comparison.json", merged)
     return merged
 
 
-def compare_runs(runs: list[Run], *, names: Sequence[str] | None = None, say: Say = lambda line: None) -> dict[str, Any]:
-    """One run's comparison, or several runs' with intervals over their seeds; of the arms named, if any are."""
+def compare_runs(runs: Sequence[Run], *, names: Sequence[str] | None = None, say: Say = lambda line: None) -> dict[str, Any]:
+    """One run's comparison, or several runs' with intervals over their seeds; of the arms named, if any are.
+
+    Raises:
+        RunError: if runs differ in more than their seed, or two have the same: then they are no independent searches of one
+            kind, and what is said over seeds would be wrong.
+    """
     if len(runs) == 1:
         return compare_run(runs[0], names=names, say=say)
+    refuse_unlike(runs)
     if names is not None:
         return across_runs([compare_run(run, names=names, say=say) for run in runs])
     return across_runs([comparison_of(run, say=say) for run in runs])
+
+
+def refuse_unlike(runs: Sequence[Run]) -> None:
+    """Stop before runs are merged that are not the same search on different seeds.
+
+    Raises:
+        RunError: naming two that have the same seed, or what two differ in.
+    """
+    seen: dict[int, Run] = {}
+    for run in runs:
+        if run.experiment.seed in seen:
+            before = seen[run.experiment.seed].path
+            raise RunError(f"compare: {before} and {run.path} have the same seed; one search counts once")
+        seen[run.experiment.seed] = run
+        parts, like = (_search_of(r.experiment) for r in (run, runs[0]))
+        unlike = [name for name in parts if parts[name] != like[name]]
+        if unlike:
+            raise RunError(f"compare: {runs[0].path} and {run.path} differ in {unlike[0]}; only seeds of one search are merged")
+
+
+def _search_of(experiment: Experiment) -> dict[str, Any]:
+    """What makes a search but for its seed; how its champion is compared is not of it, nor how it was put on a device."""
+    schedule = dataclasses.replace(experiment.schedule, chunk=0)
+    plain = to_plain(dataclasses.replace(experiment, schedule=schedule))
+    return {name: value for name, value in plain.items() if name not in ("seed", "comparison")}
 
 
 def grow(champion: Champion, out: Path) -> tuple[Network, list[Path]]:

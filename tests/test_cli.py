@@ -348,14 +348,26 @@ def test_seeds_are_runs_of_their_own(searched: list[Run]) -> None:
 
 
 def test_seeds_are_compared_together(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    merged = {"arms": {}}
+    shown: list[Any] = []
     monkeypatch.setattr(workflow, "search", lambda run, **_: None)
     monkeypatch.setattr(cli, "conclude", lambda run: None)
-    monkeypatch.setattr(cli, "show", lambda comparison: None)
-    monkeypatch.setattr(workflow, "compare_runs", lambda runs: merged | {"runs": len(runs)})
+    monkeypatch.setattr(cli, "show", shown.append)
+
+    def report(base: Path, runs: list[Run]) -> Path:
+        (base / "comparison.json").write_text(json.dumps({"arms": {}, "runs": len(runs)}))
+        return base / "report.html"
+
+    monkeypatch.setattr(workflow, "report_seeds", report)
     _config("x.yaml")
     assert cli.main(["search", "--config", "x.yaml", "--seeds", "2", "--out", "many"]) == 0
-    assert json.loads(Path("many/comparison.json").read_text()) == {"arms": {}, "runs": 2}
+    assert shown == [{"arms": {}, "runs": 2}]
+    assert capsys.readouterr().out == "report: many/report.html\n"
+    assert cli.main(["report", "many"]) == 0
+    assert capsys.readouterr().out == "report: many/report.html\n"
+    compared: list[str] = []
+    monkeypatch.setattr(workflow, "compare_runs", lambda runs, **_: compared.extend(str(run.path) for run in runs))
+    assert cli.main(["compare", "many"]) == 0
+    assert compared == ["many/seed-0", "many/seed-1"]
 
 
 def test_a_search_stopped_in_its_last_block_is_not_compared(

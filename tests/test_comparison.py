@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 
 import evodev
+from evodev.across import across_runs
 from evodev.baselines import BASELINES, Arm, Setting
 from evodev.comparison import (
     CENTROID,
     CHAMPION,
     Comparison,
-    across_runs,
     asked_for,
     champion_arms,
     judge,
-    mark_front,
     measure,
     synapses_of,
     trade_off,
@@ -362,38 +361,6 @@ def test_the_ledger_says_when_a_search_has_paid_for_itself(
     assert out["break_even_lives"] == (even if even is None else pytest.approx(even))
 
 
-def _run(value: float, **changes: Any) -> dict[str, Any]:
-    value_and = {"value": value, "lo": 0, "hi": 9}
-    arm = {
-        "role": "evolved", "synapses": round(100 * value), "note": "same", "chosen": f"rate {value}",
-        "curves": {"loss": {"mean": [value, 0.0], "lo": [0.0, 0.0], "hi": [9.0, 9.0]}},
-        "scores": {"aulc": {"value": value, "lo": 0.0, "hi": 9.0}, "samples_to": {"0.5": value_and | {"censored": 0.5}}},
-    }  # fmt: skip
-    only = {"extra": arm} if value == 1.0 else {}
-    ledger = {"outer_lifetimes": 10, "break_even_lives": None}
-    whole = {"task": "Toy", "split": "test", "samples": [0, 1], "arms": {"a": arm, **only}, "ledger": ledger}
-    return whole | {"intervals": "over lives"} | changes
-
-
-def test_fronts_of_arms_are_those_of_the_merged_means() -> None:
-    def arm(aulc: float, operations: float) -> dict[str, Any]:
-        return {"role": "evolved", "objectives": {"aulc": aulc, "operations": operations}}
-
-    # each wins once; on the average a is as dear as b and worse
-    arms = (
-        {"a": arm(-1.0, -2.0), "b": arm(-2.0, -3.0), "none": {"role": "reference"}},
-        {"a": arm(-3.0, -4.0), "b": arm(-1.0, -3.0)},
-    )
-    for own in arms:
-        mark_front(own)
-    assert [{n: a["pareto"] for n, a in own.items() if "pareto" in a} for own in arms] == [
-        {"a": True, "b": False},
-        {"a": False, "b": True},
-    ]
-    merged = across_runs([_run(1.0, arms=own) for own in arms])["arms"]
-    assert merged == {"a": arm(-2.0, -3.0) | {"pareto": False}, "b": arm(-1.5, -3.0) | {"pareto": True}}
-
-
 def test_an_arm_that_does_not_tell_its_traffic_has_no_trade_off_with_it() -> None:
     loss, one = np.ones((2, 3)), np.ones(2)
     log = LifetimeLog(loss, loss, 1000 * one, one, np.zeros(2, bool))  # type: ignore[arg-type]
@@ -403,27 +370,6 @@ def test_an_arm_that_does_not_tell_its_traffic_has_no_trade_off_with_it() -> Non
     both = Fitness(objectives=("traffic", "final"))
     assert trade_off(told, both, (0, 1, 2)) == {"traffic": -4.0, "final": -1.0}
     assert trade_off(log, both, (0, 1, 2)) is None
-
-
-def test_several_runs_are_merged_with_intervals_over_runs() -> None:
-    values = [1.0, 2.0, 4.0, 5.0]
-    merged = across_runs([_run(v) for v in values], bootstrap=200)
-    assert set(merged["arms"]) == {"a"}
-    arm = merged["arms"]["a"]
-    mean, lo, hi = map(float, interval(np.array(values), 200))
-    assert arm["scores"]["aulc"] == pytest.approx({"value": mean, "lo": lo, "hi": hi})
-    assert arm["curves"]["loss"]["mean"] == pytest.approx([mean, 0.0])
-    assert arm["curves"]["loss"]["hi"] == pytest.approx([hi, 0.0])
-    assert arm["scores"]["samples_to"]["0.5"]["censored"] == 0.5
-    assert (arm["synapses"], arm["note"], arm["chosen"]) == (300, "same", None)
-    assert merged["ledger"] == {"outer_lifetimes": 10, "break_even_lives": None}
-    assert "4 searches" in merged["intervals"]
-
-
-@pytest.mark.parametrize("changes", [{"task": "Other"}, {"split": "validation"}, {"samples": [0, 2]}])
-def test_runs_of_different_kinds_are_not_merged(changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"compare: runs differ in {next(iter(changes))}: .*; compare like with like"):
-        across_runs([_run(1.0), _run(2.0, **changes)])
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "baselines",
         "fairness ledgers",
         "comparison",
+        "across",
         "analysis report",
         "experiment",
         "presets runs",

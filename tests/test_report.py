@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from evodev.across import across_runs
 from evodev.decoders import DECODERS
 from evodev.decoders.base import Tissue, Trace
 from evodev.decoders.cells.types import CellTypes
@@ -21,12 +22,25 @@ from evodev.learners import Gradient
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.report import ReportData, build, console_table, figures, geometry, rows
+from evodev.report.costs import compactness_lines, cost, ledger_table, ledgers
 from evodev.report.curves import learning_curves
+from evodev.report.effects import forest
+from evodev.report.evidence import curse, fairness, levels
 from evodev.report.geometry import strongest
-from evodev.report.page import compactness_lines, grown, ledgers
+from evodev.report.page import grown
 from evodev.report.style import DPI, WIDTH, spread
-from evodev.report.table import caption, console_front, decimals, front_rows, interval, number
-from evodev.report.verdict import verdict
+from evodev.report.table import (
+    caption,
+    console_front,
+    decimals,
+    front_rows,
+    interval,
+    number,
+    probability,
+    rows_by_seeds,
+    warning,
+)
+from evodev.report.verdict import outcome, verdict
 from evodev.substrate import Population, Projection, Substrate, recurrent
 from tests.tiny import CHAIN, DIRECT, GRID
 
@@ -57,6 +71,7 @@ def _arm(role: str, aulc: float | None, *, half: float = 0.02, accuracy: float =
             "aulc": _around(aulc, half),
             "jumpstart": _around(0.0, 0.0),
             "slope_aligned": _around(0.1, 0.01),
+            "aulc_minus_champion": _around(aulc - 1.0, half),
         }
     return arm
 
@@ -81,6 +96,37 @@ def _comparison(**aulc: float) -> dict[str, Any]:
         },
         "comparison": {"lives": 32},
     }  # fmt: skip
+
+
+def _seeds(backprop: float = 0.2, *, control: float = 0.4, seeds: int = 8, noise: float = 0.01) -> dict[str, Any]:
+    """Searches on so many seeds, in which backprop and the shuffled control are so much worse than the champion."""
+    draw, runs = np.random.default_rng(0), []
+    for _ in range(seeds):
+        run = _comparison(champion=1.0)
+        own = 1.0 + 0.1 * draw.normal()
+        for name, more in (("evolved champion", 0.0), ("backprop", backprop), ("shuffled", control)):
+            value = own + (more + noise * draw.normal() if name != "evolved champion" else 0.0)
+            run["arms"][name] = _arm(run["arms"][name]["role"], value)
+        runs.append(run)
+    return across_runs(runs)
+
+
+def _evidence() -> dict[str, Any]:
+    """What a comparison holds beside its arms: tuning, levels, the winner's curse, fairness rules."""
+    out = _comparison()
+    five = {"lives": 1000, "samples": 50_000, "environment_steps": None, "operations": 2.5e12, "seconds": 120.0}
+    for name, arm in out["arms"].items():
+        arm["tuning"] = five | {"lives": 480} if name == "backprop" else dict.fromkeys(five, 0)
+    out["ledger"] |= {"search": five, "baselines": five | {"lives": 480}}
+    told = {n: {"aulc": _around(1.1, 0.02), "final": _around(0.6, 0.02)} for n in ("evolved champion", "backprop")}
+    out["levels"] = {"test": {"held_out": EVIL, "arms": told}, EVIL: {"held_out": "another family", "arms": told}}
+    out["winners_curse"] = {"selected": _around(0.9, 0.01), "fresh": _around(0.95, 0.01), "split": "validation"}
+    out["fairness"] = [
+        {"rule": 1, "name": "backprop tuned harder", "holds": True, "why": "it is"},
+        {"rule": 4, "name": EVIL, "holds": False, "why": EVIL},
+        {"rule": 13, "name": "calibrations", "holds": None, "why": "not of a run"},
+    ]
+    return out
 
 
 def _regression() -> dict[str, Any]:
@@ -157,7 +203,7 @@ def _full(substrate: Substrate) -> Network:
 @pytest.fixture(scope="module")
 def hostile() -> tuple[str, dict[str, bytes]]:
     """A page whose every text comes from somebody who means harm."""
-    comparison = _comparison()
+    comparison = _evidence()
     comparison["arms"][EVIL] = {**_arm("baseline", 0.5), "note": EVIL}
     comparison |= {"task": EVIL, "unit": EVIL, "held_out": EVIL}
     comparison["ledger"]["best_baseline"] = EVIL
@@ -182,7 +228,15 @@ def test_page_fetches_nothing(hostile: tuple[str, dict[str, bytes]]) -> None:
 
 def test_figures_are_pngs_of_the_reports_width(hostile: tuple[str, dict[str, bytes]]) -> None:
     page, images = hostile
-    assert {"learning_curves.png", "aulc.png", "search.png", "network.png", "matrices.png", "genome.png"} <= set(images)
+    assert {
+        "learning_curves.png",
+        "differences.png",
+        "starts.png",
+        "search.png",
+        "network.png",
+        "matrices.png",
+        "genome.png",
+    } <= set(images)
     assert "receptive_fields_1.png" in images
     for name, data in images.items():
         image = Image.open(io.BytesIO(data))
@@ -207,7 +261,7 @@ def test_regression_has_losses_only() -> None:
 def test_without_comparison_and_metrics_the_champion_is_still_shown() -> None:
     page, images = build(_data(None, metrics=[]))
     assert "evodev compare" in page
-    assert not {"learning_curves.png", "aulc.png", "search.png"} & set(images)
+    assert not {"learning_curves.png", "differences.png", "search.png"} & set(images)
     assert "network.png" in images
 
 
@@ -229,8 +283,7 @@ def test_verdict_is_honest_about_controls_references_and_intervals() -> None:
     assert "not the highest: nearest" in text
     assert "not whether another search would do as well" in text
     assert "A control does better" in " ".join(verdict(_comparison(champion=1.0, control=0.5)))
-    seeds = _comparison() | {"intervals": "95% bootstrap over 5 searches (outer seeds)"}
-    assert "another search" not in " ".join(verdict(seeds))
+    assert "another search" not in " ".join(verdict(_seeds(0.2)))
 
 
 def test_verdict_without_rivals() -> None:
@@ -239,6 +292,132 @@ def test_verdict_without_rivals() -> None:
     assert "no baseline" in verdict(comparison)[0]
     comparison["arms"] = {}
     assert "no evolved champion" in verdict(comparison)[0]
+
+
+@pytest.mark.parametrize(
+    ("backprop", "noise", "seeds", "found", "headline"),
+    [
+        (0.2, 0.01, 8, "wins", "The evolved champion wins against backprop"),
+        (-0.2, 0.01, 8, "loses", "The evolved champion loses to backprop"),
+        (0.0, 0.01, 8, "equivalent", "The evolved champion and backprop, the best baseline, are equivalent within ±0.08"),
+        (0.05, 0.3, 8, "open", "No difference shown between the evolved champion and backprop"),
+        (0.2, 0.01, 5, "open", "No difference shown between the evolved champion and backprop"),
+    ],
+)
+def test_verdict_over_seeds_is_by_improvement_and_corrected_p(
+    backprop: float, noise: float, seeds: int, found: str, headline: str
+) -> None:
+    comparison = _seeds(backprop, noise=noise, seeds=seeds)
+    told = comparison["arms"]["backprop"]["statistics"]
+    assert outcome(comparison["arms"]["backprop"]) == found
+    first = verdict(comparison)[0]
+    assert first.startswith(headline)
+    assert f"probability of improvement {interval(told['improvement'], 2)}" in first
+    assert f"corrected p {probability(told['difference']['p_corrected'])}" in first
+    assert "overlap" not in first
+
+
+def test_verdict_over_seeds_counts_baselines_and_says_which_controls_show_nothing() -> None:
+    text = " ".join(verdict(_seeds(0.2, control=0.4)))
+    assert "Of 2 baselines the champion wins against 2 (backprop, slow backprop)." in text
+    assert "Every one of 1 controls is worse, the best of them being shuffled" in text
+    assert "8 outer seeds: a claim about the method takes 10" in text.lower()
+    text = " ".join(verdict(_seeds(-0.2, control=0.0)))
+    assert "wins against 1 (slow backprop); loses to 1 (backprop)" in text
+    assert "for 1 (shuffled) it is not shown that what they take away matters" in text
+    assert "A control does better than the champion itself: shuffled" in " ".join(verdict(_seeds(0.2, control=-0.2)))
+    # significant, and yet of no account
+    assert "the difference is within the margin of ±0.08" in verdict(_seeds(0.03, noise=0.001))[0]
+
+
+def test_what_the_number_of_seeds_forbids_is_said_first_in_page_and_terminal() -> None:
+    assert warning(_comparison()) == "one outer seed: no claim about the method"
+    assert "no difference can be significant at 5%" in warning(_seeds(seeds=2))
+    assert warning(_seeds(seeds=8)) == "8 outer seeds: a claim about the method takes 10"
+    assert warning(_seeds(seeds=10)) == ""
+    console = Console(width=150, record=True, file=io.StringIO())
+    console.print(console_table(_comparison()))
+    assert "one outer seed: no claim about the method; mean [95%" in console.export_text()
+    page, images = build(_data(_comparison()))
+    assert "One outer seed: no claim about the method." in page.split("<main>")[1].split("<h1>")[0]
+    assert "profiles.png" not in images
+    assert not any(what in page for what in ("Fairness rules", "Held-out levels", "seed by seed", "Winner"))
+
+
+def test_tests_over_seeds_are_in_the_terminal_and_in_a_table_of_their_own() -> None:
+    comparison = _seeds()
+    header, body = rows(comparison, brief=True)
+    assert {"P(improvement)", "corrected p"} <= set(header)
+    assert not {"P(improvement)", "corrected p"} & set(rows(comparison)[0])
+    found = {row[0]: dict(zip(header, row, strict=True)) for row in body}
+    assert found["backprop"]["P(improvement)"] == interval(comparison["arms"]["backprop"]["statistics"]["improvement"], 2)
+    assert found["backprop"]["corrected p"] == "0.031", "four arms, the least of 2 / 2^8 of each"
+    assert found["evolved champion"]["corrected p"] == found["nearest"]["P(improvement)"] == "–"
+    assert "Holm's correction for 4 arms" in caption(comparison)
+    header, body = rows_by_seeds(comparison)
+    assert header == ["arm", "IQM of AULC", "minus champion", "P(improvement)", "p", "corrected p", "equivalence p"]
+    assert [row[0] for row in body] == [row[0] for row in rows(comparison)[1]][:-1], "the reference has no loss"
+    assert not any("P(" in title for title in rows(_comparison(), brief=True)[0])
+    assert [probability(p) for p in (0.5, 0.0123, 0.001, 2e-05)] == ["0.500", "0.012", "0.001", "2e-05"]
+
+
+def test_many_arms_with_long_names_are_drawn() -> None:
+    run = _comparison()
+    long = "an arm whose name is far too long for any table or figure, and then some, number"
+    run["arms"] |= {f"{EVIL} {long} {i}": _arm("control", 1.2) for i in range(24)}
+    few = run | {"arms": dict(list(run["arms"].items())[:10])}
+    merged = across_runs([few] * 7)
+    assert "as with 7 seeds and 8 arms Holm's p is never below 0.12" in caption(merged)
+    drawn = [figures.forest(run), figures.scatter(run), figures.forest(merged), figures.performance_profiles(merged)]
+    assert all(Image.open(io.BytesIO(image)).width == round(WIDTH * DPI) for image in drawn)
+    assert drawn == [figures.forest(run), figures.scatter(run), figures.forest(merged), figures.performance_profiles(merged)]
+
+
+def test_differences_are_drawn_from_the_champion_by_role_and_cut_where_they_are_far() -> None:
+    comparison = _comparison()
+    comparison["arms"]["diverged"] = _arm("baseline", 90.0)
+    (ax,) = forest.__wrapped__(comparison).axes  # type: ignore[attr-defined]
+    texts = [t.get_text() for t in ax.texts]
+    names = [t for t in texts if t in comparison["arms"]]
+    assert names == ["evolved centroid", "backprop", "slow backprop", "diverged", "shuffled"], (
+        "no champion, no arm without a loss"
+    )
+    assert texts.index("baselines") < texts.index("backprop") < texts.index("controls: the champion taken apart")
+    assert ax.get_xlim()[1] < 3
+    assert "89.00 [88.98, 89.02]" in texts
+    assert [line.get_xdata()[0] for line in ax.lines if line.get_xdata()[0] == line.get_xdata()[-1] == 0], "a line at zero"
+    comparison["arms"].pop("evolved champion")
+    assert figures.compared(comparison) == []
+
+
+def test_evidence_that_a_comparison_lacks_is_left_out() -> None:
+    bare = _comparison()
+    assert levels(bare) is fairness(bare) is ledger_table(bare) is None
+    assert curse(bare) == ""
+
+
+def test_levels_rules_the_winners_curse_and_both_ledgers_are_shown() -> None:
+    comparison = _evidence()
+    told = levels(comparison)
+    assert told is not None
+    assert told["header"][1:3] == ["test: AULC", "test: last accuracy"]
+    assert told["rows"] == [[n, *["1.10 [1.08, 1.12]", "0.60 [0.58, 0.62]"] * 2] for n in ("evolved champion", "backprop")]
+    assert "chosen on the champion's fitness is 0.90 [0.89, 0.91], on fresh lives of the same family 0.95" in curse(comparison)
+    assert curse(comparison).endswith("the difference is 0.05.")
+    comparison["winners_curse"]["selected"] = _around(0.9, 0.0)
+    assert "fitness is 0.90, on fresh lives" in curse(comparison), "of one search it is a single number"
+    rules = fairness(comparison)
+    assert rules is not None
+    assert rules["text"] == "Of 3 rules 1 hold in this run, 1 do not (4); 1 cannot be judged here."
+    assert [row["said"] for row in rules["rows"]] == ["holds", "does not hold", "not judged"]
+    header, body = ledger_table(comparison) or ([], [])
+    assert header[1:] == ["lives", "labelled samples", "multiply-adds of answering", "wall time"], "no worlds to act in"
+    assert body == [
+        ["the search", "1,000", "50,000", "2.5 × 10^12", "2 min"],
+        ["tuning of backprop", "480", "50,000", "2.5 × 10^12", "2 min"],
+        ["tuning of all baselines", "480", "50,000", "2.5 × 10^12", "2 min"],
+    ]
+    assert [cost(v, "lives") for v in (None, 0, 12_345.0)] == ["–", "0", "12,345"]
 
 
 def test_table_is_grouped_by_role_and_sorted_by_aulc() -> None:
@@ -305,13 +484,13 @@ def test_numbers_are_written_as_finely_as_they_are_known() -> None:
 
 def test_ledgers_and_compactness_flag_what_does_not_pay() -> None:
     comparison = _comparison()
-    (*_, paid) = ledgers(_data(comparison))[1]
+    (*_, paid) = ledgers(comparison, [])[1]
     assert (paid.value, paid.warn) == ("123", False)
     losing = copy.deepcopy(comparison)
     losing["arms"]["evolved champion"]["scores"]["aulc"] = _around(1.4, 0.02)
-    assert ledgers(_data(losing))[1][-1].warn
+    assert ledgers(losing, [])[1][-1].warn
     losing["ledger"] |= {"break_even_lives": None, "samples_saved_per_life": None}
-    assert ledgers(_data(losing))[1][-1].value == "never"
+    assert ledgers(losing, [])[1][-1].value == "never"
 
     organism = _organism()
     network = grown(_data(None))
@@ -337,7 +516,8 @@ def test_curves_of_a_comparison_with_few_arms_and_one_probe() -> None:
     arm["curves"] = {k: {m: v[:2] for m, v in c.items()} for k, c in arm["curves"].items()}
     comparison |= {"samples": [0, 10], "arms": {"evolved champion": arm}}
     assert figures.learning_curves(comparison)
-    assert figures.forest(comparison)
+    assert figures.scatter(comparison)
+    assert figures.compared(comparison) == [], "there is nothing to draw a difference of"
     assert rows(comparison)[1]
 
 

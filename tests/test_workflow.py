@@ -124,9 +124,45 @@ def test_a_report_is_a_page_with_its_figures_beside_it(finished: Run) -> None:
     assert page.count("data:image/png") >= len(list(finished.path.glob("*.png"))) > 0
 
 
+def _reseeded(run: Run, seed: int, **changes: Any) -> Run:
+    """The same directory as if it were the search on another seed."""
+    return replace(run, experiment=replace(run.experiment, seed=seed, **changes))
+
+
+def test_what_is_not_the_same_search_on_another_seed_is_not_merged(finished: Run) -> None:
+    with pytest.raises(RunError, match=r"finished and .*finished have the same seed; one search counts once"):
+        workflow.compare_runs([finished, finished])
+    for changes in ({"fitness": Fitness(activity_cost=1.0)}, {"schedule": replace(EXPERIMENT.schedule, lives=3)}):
+        with pytest.raises(RunError, match=f"differ in {next(iter(changes))}; only seeds of one search are merged"):
+            workflow.compare_runs([finished, _reseeded(finished, 1, **changes)])
+    where = replace(EXPERIMENT.schedule, chunk=1)  # the same numbers
+    assert workflow.compare_runs([finished, _reseeded(finished, 1, schedule=where)])["seeds"] == 2
+
+
+def test_seeds_are_reported_together(finished: Run, tmp_path: Path) -> None:
+    base = tmp_path / "many"
+    runs = workflow.search_seeds(base, EXPERIMENT, 3)
+    for run in runs[:2]:
+        for name in ("champion.json", "champion.safetensors", "metrics.jsonl", "comparison.json"):
+            run.write_bytes(name, (finished.path / name).read_bytes())
+    about = runs[1].read_json("champion.json")
+    runs[1].write_json("champion.json", about | {"validation": about["validation"] + 1})
+    found = Run.of_seeds(base)
+    assert [run.path.name for run in found] == ["seed-0", "seed-1", "seed-2"]
+    assert Run.of_seeds(finished.path) == Run.of_seeds(tmp_path / "nowhere") == []
+    page = workflow.report_seeds(base, found).read_text()
+    assert json.loads((base / "comparison.json").read_text())["seeds"] == 2
+    assert "2 outer seeds: a claim about the method takes 10; with 2 seeds no difference can be significant" in page
+    assert "those of seed-1, the best on validation of 2 seeds. Not compared yet: seed-2." in page
+    assert {"report.html", "differences.png", "profiles.png", "starts.png"} <= {path.name for path in base.iterdir()}
+    with pytest.raises(RunError, match=r"1 of 2 seeds in .*many compared"):
+        workflow.report_seeds(base, found[1:])
+
+
 def test_several_runs_are_compared_over_their_seeds(finished: Run) -> None:
-    merged = workflow.compare_runs([finished, finished])
+    merged = workflow.compare_runs([finished, _reseeded(finished, 1)])
     assert "2 searches" in merged["intervals"]
+    assert (merged["seeds"], merged["arms"]["initial genome"]["statistics"]["difference"]["p"]) == (2, 0.5)
     own = json.loads((finished.path / "comparison.json").read_text())["arms"][CHAMPION]["scores"]["aulc"]["value"]
     assert merged["arms"][CHAMPION]["scores"]["aulc"] == pytest.approx({"value": own, "lo": own, "hi": own})
 

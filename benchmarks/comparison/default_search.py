@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import write_result
-from evodev.comparison import CHAMPION, across_runs
+from evodev.across import across_runs
+from evodev.comparison import CHAMPION
 
 RIVALS = ("dense + evolved hyperparameters", "random sparse + evolved hyperparameters")
 NEIGHBOURS = ("1-NN on inputs", "nearest centroid on inputs")

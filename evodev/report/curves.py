@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from evodev.comparison import CHAMPION
 from evodev.report.style import FAINT, WIDTH, Stroke, canvas, drawn, panel, plain, spread, strokes
-from evodev.report.table import Results, aulc, decimals, gain_name, interval, loss_name, ordered
+from evodev.report.table import Results, aulc, champion_of, gain_name, loss_name, ordered
 
 LABEL_HEIGHT = 0.135
 """Height of a line of label text, inches."""
@@ -23,7 +22,7 @@ def learning_curves(comparison: Results) -> Figure:
     The evolved arms are in every panel. Bands are the comparison's intervals; the horizontal axis is logarithmic from
     birth on; curves that leave a panel are clipped, and their label says so.
     """
-    groups = _groups(comparison)
+    groups = together(comparison)
     measures = [m for m in ("loss", gain_name(comparison)) if any(m in a["curves"] for a in comparison["arms"].values())]
     lines = max(2 * len(names) for _, names in groups)
     height = max(2.7, lines * LABEL_HEIGHT * 1.02)
@@ -52,7 +51,7 @@ def _measure_name(comparison: Results, measure: str) -> str:
     return "squared error, log scale" if comparison["problem"] == "regression" else "cross-entropy, nats"
 
 
-def _groups(comparison: Results) -> list[tuple[str, list[str]]]:
+def together(comparison: Results) -> list[tuple[str, list[str]]]:
     """What is drawn together: title and names; the evolved arms are in every group."""
     names, arms = ordered(comparison), comparison["arms"]
     evolved = [n for n in names if arms[n]["role"] == "evolved"]
@@ -75,7 +74,9 @@ def _limits(comparison: Results, measure: str) -> tuple[float, float]:
         low = min(low, comparison["chance"] or low)
         return max(low - 0.04, -0.02), min(high + 0.04, 1.02)
     best = min((n for n in arms if arms[n]["role"] == "baseline"), key=lambda n: aulc(arms[n]), default=None)
-    core = [max(arms[n]["curves"]["loss"]["hi"]) for n in (CHAMPION, best) if n in arms] + [comparison["ignorant_loss"]]
+    core = [max(arms[n]["curves"]["loss"]["hi"]) for n in (champion_of(comparison), best) if n in arms] + [
+        comparison["ignorant_loss"]
+    ]
     if comparison["problem"] == "regression":
         floor = np.log(max(low, 1e-9))
         top = min(np.log(high), floor + 1.6 * (np.log(max(core)) - floor))
@@ -90,7 +91,7 @@ def _curves(ax: Axes, comparison: Results, measure: str, names: Sequence[str], l
     x = np.log2(1 + samples / max(samples[1:].min(initial=np.inf), 1e-9)) if len(samples) > 1 else samples
     pens = strokes(comparison["arms"], ordered(comparison))
     if measure == "loss" and comparison["problem"] == "regression":
-        _log_axis(ax, "y", limits[1] / limits[0])
+        log_axis(ax, "y", limits[1] / limits[0])
     ax.set_ylim(*limits)
     ax.set_xlim(-0.02 * x[-1], 1.01 * x[-1])
     ax.grid(axis="y")
@@ -109,7 +110,7 @@ def _curves(ax: Axes, comparison: Results, measure: str, names: Sequence[str], l
     _end_labels(ax, x[-1], ends, pens)
 
 
-def _log_axis(ax: Axes, axis: str, ratio: float) -> None:
+def log_axis(ax: Axes, axis: str, ratio: float) -> None:
     """A log axis with plain numbers at round places; ``ratio`` is that of its ends."""
     (ax.set_yscale if axis == "y" else ax.set_xscale)("log")
     target = ax.yaxis if axis == "y" else ax.xaxis
@@ -149,55 +150,6 @@ def _end_labels(ax: Axes, x: float, ends: Mapping[str, float], pens: Mapping[str
             1.135, place, text, transform=ax.transAxes, color=pen.color, fontsize=7.6, va="center", linespacing=1.05,
             fontweight="bold" if bold else "normal",
         )  # fmt: skip
-
-
-@drawn
-def forest(comparison: Results) -> Figure:
-    """AULC of every arm with its interval, best first; the band is the champion's interval."""
-    arms = comparison["arms"]
-    names = sorted((n for n in arms if "aulc" in arms[n]["scores"]), key=lambda n: aulc(arms[n]))
-    pens = strokes(arms, ordered(comparison))
-    rows, left, right, top, bottom = 0.27 * len(names), 3.2, 1.75, 0.1, 0.5
-    figure = canvas(rows + top + bottom)
-    ax = panel(figure, left, bottom, WIDTH - left - right, rows)
-    digits = decimals(arms[n]["scores"]["aulc"] for n in names)
-    scores = [arms[n]["scores"]["aulc"] for n in names]
-    low, high = min(s["lo"] for s in scores), max(s["hi"] for s in scores)
-    if low > 0 and high > 4 * low:
-        _log_axis(ax, "x", high / low)
-    if CHAMPION in names:
-        band = arms[CHAMPION]["scores"]["aulc"]
-        ax.axvspan(band["lo"], band["hi"], color=pens[CHAMPION].color, alpha=0.10, linewidth=0)
-    for y, name in enumerate(names):
-        score, pen = arms[name]["scores"]["aulc"], pens[name]
-        weight = "bold" if arms[name]["role"] == "evolved" else "normal"
-        ax.plot([score["lo"], score["hi"]], [y, y], color=pen.color, linewidth=1.8 + (weight == "bold"), zorder=3)
-        ax.plot(score["value"], y, _mark(arms[name]["role"]), color=pen.color, markersize=5.5, zorder=4)
-        ax.text(
-            1.02,
-            y,
-            interval(score, digits),
-            transform=ax.get_yaxis_transform(),
-            va="center",
-            fontweight=weight,
-            fontsize=8.5,
-        )
-        ax.text(
-            -0.02, y, plain(name, 46, 1), transform=ax.get_yaxis_transform(), va="center", ha="right", fontsize=8.5,
-            color=pen.color, fontweight=weight,
-        )  # fmt: skip
-    ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_yticks([])
-    ax.spines["left"].set_visible(False)
-    ax.grid(axis="x")
-    ax.set_xlabel(
-        f"AULC: mean {loss_name(comparison)} over a life (lower is better)" + (", log scale" if ax.get_xscale() == "log" else "")
-    )
-    return figure
-
-
-def _mark(role: str) -> str:
-    return {"evolved": "o", "baseline": "s", "control": "D"}.get(role, "^")
 
 
 @drawn

@@ -12,24 +12,31 @@ import jax.numpy as jnp
 import jinja2
 import numpy as np
 
-from evodev.compactness import COUNTED, compactness, times
-from evodev.comparison import CHAMPION
 from evodev.decoders import Decoder
 from evodev.decoders.base import Tissue
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.report import figures
-from evodev.report.table import FRONT, Results, aulc, caption, count, front_rows, loss_name, ordered, rows
+from evodev.report.costs import compactness_lines, ledger_table, ledgers
+from evodev.report.evidence import curse, fairness, levels
+from evodev.report.table import (
+    FRONT,
+    GROUPS,
+    Results,
+    caption,
+    front_rows,
+    loss_name,
+    ordered,
+    rows,
+    rows_by_seeds,
+    seeds_of,
+    tested,
+    tests_caption,
+    warning,
+)
 from evodev.report.template import STYLE, TEMPLATE
 from evodev.report.verdict import verdict
 from evodev.types import Array
-
-GROUPS = {
-    "baseline": "baselines",
-    "control": "controls: the champion taken apart",
-    "reference": "references: no network",
-}
-"""Headings of the table's groups where they are not the role."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class ReportData:
         config: the configuration as YAML text.
         organism: what the genomes mean.
         genomes: ``champion``, ``centroid`` and ``initial``, each (genes,) in search units.
-        seeds_note: a sentence on other seeds, if there is something to say.
+        seeds_note: if there are several seeds, a sentence on which of them search, champion and genome below are of.
     """
 
     name: str
@@ -79,16 +86,6 @@ class Picture:
         return struct.unpack(">II", self.png[16:24])
 
 
-@dataclass(frozen=True)
-class Line:
-    """A line of a ledger."""
-
-    label: str
-    value: str
-    note: str = ""
-    warn: bool = False
-
-
 def build(data: ReportData) -> tuple[str, dict[str, bytes]]:
     """The page as HTML, and its figures as file name -> PNG bytes.
 
@@ -101,17 +98,23 @@ def build(data: ReportData) -> tuple[str, dict[str, bytes]]:
     html = environment.from_string(TEMPLATE).render(
         style=STYLE,
         name=data.name,
+        warning=warning(data.comparison) if data.comparison else "",
         subtitle=subtitle(data),
         held_out=data.comparison["held_out"] if data.comparison else "",
         sections=sections(data),
         verdict=[unbroken(s) for s in verdict(data.comparison)] if data.comparison else [NOT_COMPARED],
         table=result_table(data.comparison) if data.comparison else None,
         results=results,
+        tests=tests_table(data.comparison) if data.comparison and tested(data.comparison) else None,
+        curse=unbroken(curse(data.comparison)) if data.comparison else "",
+        levels=levels(data.comparison) if data.comparison else None,
+        fairness=fairness(data.comparison) if data.comparison else None,
         search=search,
         front=front_rows(data.metrics),
         front_caption=FRONT,
         champion=champion,
-        ledgers=ledgers(data) if data.comparison else None,
+        ledgers=ledgers(data.comparison, data.metrics) if data.comparison else None,
+        costs=ledger_table(data.comparison) if data.comparison else None,
         compactness=compactness_lines(data.organism, network),
         genome=genome,
         genes=data.organism.genome_spec.genes,
@@ -144,7 +147,9 @@ def tissue(data: ReportData) -> Tissue | None:
 
 def sections(data: ReportData) -> list[tuple[str, str]]:
     """Anchors and titles of the page's sections."""
-    own = [("results", "Results")] * bool(data.comparison) + [("search", "Search")] * bool(data.metrics)
+    comparison = data.comparison or {}
+    own = [("results", "Results")] * bool(comparison) + [("levels", "Held-out levels")] * bool(comparison.get("levels"))
+    own += [("fairness", "Fairness rules")] * bool(comparison.get("fairness")) + [("search", "Search")] * bool(data.metrics)
     return [
         *own,
         ("champion", "Champion"),
@@ -173,7 +178,7 @@ def result_table(comparison: Results) -> dict[str, Any]:
         {"cells": cells[:1] + cells[2:], "css": role, "first": GROUPS.get(role, role) if role != before else ""}
         for cells, role, before in zip(body, roles, ["", *roles], strict=False)
     ]
-    text = caption(comparison)
+    text = caption(comparison, tests=False)
     if comparison["problem"] == "classification":
         text += (
             f". Accuracy and samples to a threshold are in {comparison['unit']}; a life that never reaches a threshold "
@@ -193,6 +198,17 @@ def result_table(comparison: Results) -> dict[str, Any]:
     return {"header": header[:1] + header[2:], "rows": lines, "caption": text, "notes": notes}
 
 
+def tests_table(comparison: Results) -> dict[str, Any]:
+    """The arms against the champion over seeds: heading, rows, and how to read them."""
+    header, body = rows_by_seeds(comparison)
+    text = tests_caption(comparison)
+    margin = comparison["power"]["margin"]
+    if margin:
+        text += f". Equivalence p: two one-sided tests of a difference within ±{margin:.3g}, Holm's correction"
+    text += ". IQM: mean of the middle half of the seeds"
+    return {"header": header, "rows": body, "caption": f"{text[0].upper()}{text[1:]}."}
+
+
 def result_figures(data: ReportData) -> list[Picture]:
     """Learning curves and scores."""
     comparison = data.comparison
@@ -204,12 +220,38 @@ def result_figures(data: ReportData) -> list[Picture]:
         "guessing. The axis starts at birth and is logarithmic from there, a tick a probe. What is far above champion, "
         "best baseline and guessing is cut off."
     )
-    scores = "Every arm, the best first: circles evolved, squares baselines, diamonds controls. "
-    scores += f"Lines, and the champion's shade: {comparison['intervals']}."
-    return [
-        Picture("learning_curves.png", figures.learning_curves(comparison), "Learning within a life", curves),
-        Picture("aulc.png", figures.forest(comparison), f"Mean {loss_name(comparison)} over a life", scores),
-    ]
+    out = [Picture("learning_curves.png", figures.learning_curves(comparison), "Learning within a life", curves)]
+    if figures.compared(comparison):
+        out.append(
+            Picture("differences.png", figures.forest(comparison), "Difference from the champion", differences(comparison))
+        )
+    if comparison.get("profiles"):
+        shares = (
+            "Share of seeds whose AULC is at or below a threshold: the further up and left, the better. Where two curves "
+            "cross, which arm is better depends on what is asked of a run."
+        )
+        out.append(Picture("profiles.png", figures.performance_profiles(comparison), "Performance profiles", shares))
+    if any({"jumpstart", "slope_aligned"} <= set(a["scores"]) for a in comparison["arms"].values()):
+        starts = (
+            "A hot start is not faster learning. Jumpstart: how far the loss at birth is below that of knowing nothing. Slope: "
+            "fall of the loss a doubling of samples, from the first probe after birth on, the start subtracted; an arm whose "
+            "loss first rises has much to lose again. Dashed: the champion. Lines: " + f"{comparison['intervals']}."
+        )
+        out.append(Picture("starts.png", figures.scatter(comparison), "Head start and speed of learning", starts))
+    return out
+
+
+def differences(comparison: Results) -> str:
+    """Caption of the forest plot."""
+    text = "AULC of each arm minus the champion's on the same lives; right of the line the champion is better. "
+    if seeds_of(comparison) == 1:
+        text += "Intervals: 95% bootstrap over the paired lives of one search."
+    else:
+        text += "Intervals: 95% bootstrap over the paired differences of the seeds."
+    if tested(comparison):
+        margin = comparison["power"]["margin"]
+        text += f" Grey: the margin of equivalence, ±{margin:.3g}." if margin else ""
+    return text
 
 
 def search_figures(data: ReportData) -> list[Picture]:
@@ -272,71 +314,9 @@ def genome_figure(data: ReportData) -> Picture:
     return Picture("genome.png", figures.genome_strip(spec, champion, initial), "The genome, gene by gene", text)
 
 
-def ledgers(data: ReportData) -> tuple[list[Line], list[Line]]:
-    """What the search cost; what tuning the baselines cost, and when the search has paid for itself."""
-    comparison = data.comparison
-    assert comparison is not None
-    ledger = comparison["ledger"]
-    search = [
-        Line("lives lived by the search", count(ledger["outer_lifetimes"]), "training and validation"),
-        Line("samples presented in them", count(ledger["outer_samples"])),
-    ]
-    seconds = ledger.get("search_seconds") or sum(r.get("seconds", 0.0) for r in data.metrics)
-    search += [Line("time of the search", duration(seconds))] if seconds else []
-    search += [Line("time of this comparison", duration(ledger["comparison_seconds"]))] if "comparison_seconds" in ledger else []
-    baselines = [Line("lives spent on tuning baselines", count(ledger["baseline_tuning_lifetimes"]), "all of them together")]
-    name = ledger["best_baseline"]
-    if name in comparison["arms"]:
-        baselines.append(Line("best tuned baseline", name, f"{count(comparison['arms'][name]['tuning_lives'])} lives of tuning"))
-    saved = ledger.get("samples_saved_per_life")
-    if saved:
-        baselines.append(Line("samples saved in each life", f"{saved:,.1f}", "until the champion has that baseline's final loss"))
-    return search, [*baselines, _break_even(comparison)]
-
-
-def _break_even(comparison: Results) -> Line:
-    lives, name, arms = (
-        comparison["ledger"]["break_even_lives"],
-        comparison["ledger"]["best_baseline"],
-        comparison["arms"],
-    )
-    label = "lives until the search has paid for itself"
-    if lives is None:
-        why = "the champion saves no samples" if name else "there is no tuned baseline to save samples against"
-        return Line(label, "never", why, warn=True)
-    note = "samples that the search took beyond the baseline's tuning, over samples saved in each life"
-    worse = name in arms and CHAMPION in arms and aulc(arms[CHAMPION]) > aulc(arms[name])
-    if worse:
-        note += "; over a whole life that baseline's loss is lower all the same"
-    return Line(label, count(lives), note, warn=worse)
-
-
-def compactness_lines(organism: Organism, network: Network) -> list[Line]:
-    """The genome's size beside that of the weights it grows, and what is counted."""
-    spec = organism.genome_spec
-    ledger = compactness(spec, organism.substrate, network)
-    learner = sum(g.size for g in spec.genes if g.name.startswith("learner/"))
-    notes = {"genome": f"{learner:,} of the numbers are the learner's", "grown weights": f"counted: {COUNTED}"}
-    out = [Line(label, text, notes[label]) for label, text in ledger.lines() if label in notes]
-    factors = (("compression in numbers", ledger.factor_numbers), ("compression in bits", ledger.factor_bits))
-    for label, factor in factors:
-        less = factor is not None and factor < 1
-        out.append(Line(label, times(factor), "below 1: the genome is larger than what it grows" if less else "", warn=less))
-    return out
-
-
 def unbroken(text: str) -> str:
     """Text in which a number stays on one line with its interval."""
     return re.sub(r"(\S) \[([^][]*), ([^][]*)\]", "\\1\N{NO-BREAK SPACE}[\\2,\N{NO-BREAK SPACE}\\3]", text)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 def flat(manifest: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -2,13 +2,17 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
+
+from evodev.across import ALPHA
+from evodev.comparison import CHAMPION
+from evodev.fairness import SEEDS
 
 Results = Mapping[str, Any]
 """comparison.json as :func:`evodev.comparison.compare` returns it."""
@@ -17,6 +21,12 @@ Entry = Mapping[str, Any]
 
 ROLES = ("evolved", "baseline", "control", "reference")
 """Groups of arms, in the order in which they are shown."""
+GROUPS = {
+    "baseline": "baselines",
+    "control": "controls: the champion taken apart",
+    "reference": "references: no network",
+}
+"""Headings of these groups where they are not the role."""
 NONE = "–"
 """What is shown where an arm has no such number."""
 DECIMALS = (1, 4)
@@ -30,12 +40,14 @@ class Column:
     Attributes:
         title: its heading.
         cell: an arm's name and entry -> what stands in its row.
-        brief: whether a terminal shows it too.
+        brief: whether a terminal shows it.
+        full: whether the page's table of results does.
     """
 
     title: str
     cell: Callable[[str, Entry], str]
     brief: bool = False
+    full: bool = True
 
 
 def rows(comparison: Results, *, brief: bool = False) -> tuple[list[str], list[list[str]]]:
@@ -45,9 +57,29 @@ def rows(comparison: Results, *, brief: bool = False) -> tuple[list[str], list[l
         comparison: the results.
         brief: only what fits a terminal.
     """
-    chosen = [c for c in columns(comparison) if c.brief or not brief]
+    chosen = [c for c in columns(comparison) if (c.brief if brief else c.full)]
     body = [[c.cell(name, comparison["arms"][name]) for c in chosen] for name in ordered(comparison)]
     return [c.title for c in chosen], body
+
+
+def seeds_of(comparison: Results) -> int:
+    """Searches behind the results."""
+    return comparison.get("seeds", 1)
+
+
+def champion_of(comparison: Results) -> str:
+    """Name of the arm that the others are set against."""
+    return comparison.get("judged") or CHAMPION
+
+
+def warning(comparison: Results) -> str:
+    """What the number of seeds forbids to claim; nothing where there are enough."""
+    seeds = seeds_of(comparison)
+    if seeds == 1:
+        return "one outer seed: no claim about the method"
+    few = f"{seeds} outer seeds: a claim about the method takes {SEEDS}" if seeds < SEEDS else ""
+    power = comparison.get("power", {"least_p": 0.0})
+    return "; ".join(filter(None, [few, power["cannot"] if power["least_p"] > ALPHA else ""]))
 
 
 def console_table(comparison: Results) -> Table:
@@ -90,14 +122,36 @@ def console_front(metrics: Sequence[Mapping[str, Any]]) -> Table | None:
     return table
 
 
-def caption(comparison: Results) -> str:
-    """How to read the numbers."""
-    loss = loss_name(comparison)
-    text = f"mean [95% interval]; AULC is the mean {loss} over a life, lower is better; {comparison['intervals']}"
+def caption(comparison: Results, *, tests: bool = True) -> str:
+    """How to read the numbers; of the tests over seeds too, where the table shows them."""
+    loss, warned = loss_name(comparison), warning(comparison)
+    text = f"{warned}; " if warned else ""
+    text += f"mean [95% interval]; AULC is the mean {loss} over a life, lower is better; {comparison['intervals']}"
+    text += f"; {tests_caption(comparison)}" if tests and tested(comparison) else ""
     objectives = next((arm["objectives"] for arm in comparison["arms"].values() if "pareto" in arm), None)
     if objectives:
         text += f"; Pareto: no other arm is as good in all of {', '.join(objectives)} and better in one (by the means)"
     return text
+
+
+def tests_caption(comparison: Results) -> str:
+    """How to read the tests over seeds."""
+    power = comparison["power"]
+    how = {"Holm": f"Holm's correction for {power['arms']} arms", "joint": f"corrected by joint sign flips, as {power['cannot']}"}
+    return (
+        "P(improvement): probability that a champion is better than a run of this arm; corrected p: sign-flip test of the "
+        f"difference seed by seed, {how[power['correction']]}"
+    )
+
+
+def tested(comparison: Results) -> bool:
+    """Whether arms were told apart over seeds."""
+    return any("improvement" in arm.get("statistics", {}) for arm in comparison["arms"].values())
+
+
+def probability(p: float) -> str:
+    """A p as it is read: three decimals, or two digits where it is smaller."""
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.1g}"
 
 
 def loss_name(comparison: Results) -> str:
@@ -111,13 +165,13 @@ def gain_name(comparison: Results) -> str:
 
 
 def ordered(comparison: Results) -> list[str]:
-    """Names of all arms: by role, within a role by AULC; those without a loss after those with, the accurate first."""
-    arms, gain = comparison["arms"], gain_name(comparison)
+    """Names of all arms: the champion, then by role and AULC; those without a loss after those with, the accurate first."""
+    arms, gain, judged = comparison["arms"], gain_name(comparison), champion_of(comparison)
     known = {role: i for i, role in enumerate(ROLES)}
 
-    def place(name: str) -> tuple[int, float, float]:
+    def place(name: str) -> tuple[bool, int, float, float]:
         best = arms[name]["curves"].get(gain, {"mean": [0.0]})["mean"][-1]
-        return known.get(arms[name]["role"], len(known)), aulc(arms[name]), -best
+        return name != judged, known.get(arms[name]["role"], len(known)), aulc(arms[name]), -best
 
     return sorted(arms, key=place)
 
@@ -138,6 +192,9 @@ def columns(comparison: Results) -> list[Column]:
         Column("numbers evolved", lambda name, arm: count(arm["genome_size"]), brief=True),
         _score("AULC", "aulc", arms, brief=True),
     ]
+    if tested(comparison):
+        # on the page they are in a table of their own
+        out += [replace(c, full=False) for c in told_by_seeds(comparison) if c.brief]
     if any("pareto" in arm for arm in arms):
         marks = {True: "yes", False: "no", None: NONE}
         out.append(Column("Pareto", lambda name, arm: marks[arm.get("pareto")], brief=True))
@@ -151,6 +208,38 @@ def columns(comparison: Results) -> list[Column]:
         out.append(Column("failed lives", lambda name, arm: f"{arm['failed']:.1%}", brief=True))
     spent = comparison["ledger"]["outer_lifetimes"]
     return [*out, Column("tuning lives", lambda name, arm: _tuning(arm, spent))]
+
+
+def told_by_seeds(comparison: Results) -> list[Column]:
+    """What is known of each arm over seeds; its places in an entry's ``statistics``."""
+    arms = [a["statistics"] for a in comparison["arms"].values() if "statistics" in a]
+
+    def found(part: str, key: str = "") -> Callable[[str, Entry], str]:
+        digits = 2 if part == "improvement" else decimals(a[part] for a in arms if part in a and "lo" in a[part])
+
+        def cell(name: str, arm: Entry) -> str:
+            told = arm.get("statistics", {}).get(part)
+            return NONE if told is None else probability(told[key]) if key else interval(told, digits)
+
+        return cell
+
+    holm = comparison["power"]["correction"] == "Holm"
+    return [
+        Column("IQM of AULC", found("iqm")),
+        Column("minus champion", found("difference")),
+        Column("P(improvement)", found("improvement"), brief=True),
+        Column("p", found("difference", "p")),
+        *([] if holm else [Column("p by Holm", found("difference", "p_holm"))]),
+        Column("corrected p", found("difference", "p_corrected"), brief=True),
+        Column("equivalence p", found("equivalence", "p_holm")),
+    ]
+
+
+def rows_by_seeds(comparison: Results) -> tuple[list[str], list[list[str]]]:
+    """Heading and rows of :func:`told_by_seeds`, arms that have statistics as in :func:`ordered`."""
+    names = [n for n in ordered(comparison) if "statistics" in comparison["arms"][n]]
+    chosen = told_by_seeds(comparison)
+    return ["arm", *(c.title for c in chosen)], [[n, *(c.cell(n, comparison["arms"][n]) for c in chosen)] for n in names]
 
 
 def _tuning(arm: Entry, spent: float) -> str:

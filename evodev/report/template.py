@@ -31,6 +31,10 @@ figure { margin: 22px 0 30px; }
 figure img { display: block; width: 100%; height: auto; }
 figcaption { font-size: 13.5px; max-width: 105ch; margin-top: 6px; }
 figcaption b { color: var(--ink); }
+.alert { margin: 0 0 18px; padding: 9px 16px; background: #fdf1e6; border-left: 5px solid var(--warn); }
+.said { max-width: 112ch; }
+td.holds { white-space: nowrap; }
+td.why { max-width: 70ch; }
 .warn { color: var(--warn); font-weight: 600; }
 .pair { display: flex; flex-wrap: wrap; gap: 12px 44px; }
 .pair > div { flex: 1 1 320px; }
@@ -58,6 +62,22 @@ TEMPLATE = """<!doctype html>
 <figcaption><b>{{ figure.title }}.</b> {{ figure.caption }}</figcaption>
 </figure>
 {%- endmacro %}
+{%- macro number(cell) %}
+{%- set parts = cell.split(' [', 1) %}<td>{{ parts[0] }}
+{%- if parts|length > 1 %}<small>[{{ parts[1].split(', ', 2)[:2]|join(', ') }}</small>
+{%- if parts[1].split(', ')|length > 2 %}<small>{{ parts[1].split(', ', 2)[2] }}</small>{% endif %}{% endif %}</td>
+{%- endmacro %}
+{%- macro grid(header, rows, caption) %}
+<div class="scroll">
+<table>
+<caption>{{ caption }}</caption>
+<tr>{% for title in header %}<th>{{ title }}</th>{% endfor %}</tr>
+{%- for row in rows %}
+<tr><td class="arm">{{ row[0] }}</td>{% for cell in row[1:] %}{{ number(cell) }}{% endfor %}</tr>
+{%- endfor %}
+</table>
+</div>
+{%- endmacro %}
 {%- macro pairs(rows) %}
 <table class="left">
 {%- for row in rows %}
@@ -66,6 +86,7 @@ TEMPLATE = """<!doctype html>
 {%- endfor %}
 </table>
 {%- endmacro %}
+{% if warning %}<p class="alert warn">{{ warning[0]|upper }}{{ warning[1:] }}.</p>{% endif %}
 <header>
 <h1>{{ name }}</h1>
 <p>{{ subtitle }}</p>
@@ -87,12 +108,7 @@ TEMPLATE = """<!doctype html>
 {%- endif %}
 <tr class="{{ row.css }}">
 {%- for cell in row.cells %}
-{%- if loop.first %}<td class="arm">{{ cell }}</td>
-{%- else %}
-{%- set parts = cell.split(' [', 1) %}<td>{{ parts[0] }}
-{%- if parts|length > 1 %}<small>[{{ parts[1].split(', ', 2)[:2]|join(', ') }}</small>
-{%- if parts[1].split(', ')|length > 2 %}<small>{{ parts[1].split(', ', 2)[2] }}</small>{% endif %}{% endif %}</td>
-{%- endif %}
+{%- if loop.first %}<td class="arm">{{ cell }}</td>{% else %}{{ number(cell) }}{% endif %}
 {%- endfor %}
 </tr>
 {%- endfor %}
@@ -106,10 +122,39 @@ TEMPLATE = """<!doctype html>
 </table>
 </details>
 {% for figure in results %}{{ picture(figure) }}{% endfor %}
+{% if tests %}
+<h3>Against the champion, seed by seed</h3>
+{{ grid(tests.header, tests.rows, tests.caption) }}
+{% endif %}
+{% if curse and not levels %}<p class="said">{{ curse }}</p>{% endif %}
+{% endif %}
+
+{% if levels %}
+<h2 id="levels">Held-out levels</h2>
+{{ grid(levels.header, levels.rows, "Other lives than those of the results above, nearer and further; mean [95% interval].") }}
+<table class="left">
+{%- for level, what in levels.held_out %}
+<tr><td>{{ level }}</td><td>{{ what }}</td></tr>
+{%- endfor %}
+</table>
+{% if curse %}<p class="said">{{ curse }}</p>{% endif %}
+{% endif %}
+
+{% if fairness %}
+<h2 id="fairness">Fairness rules</h2>
+<p class="said">{{ fairness.text }}</p>
+<table class="left">
+<tr><th></th><th>rule</th><th>in this run</th><th>why</th></tr>
+{%- for row in fairness.rows %}
+<tr><td>{{ row.rule }}</td><td>{{ row.name }}</td>
+<td class="holds{% if row.holds is false %} warn{% endif %}">{{ row.said }}</td><td class="why">{{ row.why }}</td></tr>
+{%- endfor %}
+</table>
 {% endif %}
 
 {% if search %}
 <h2 id="search">Search</h2>
+{% if seeds_note %}<p class="said">{{ seeds_note }}</p>{% endif %}
 {% for figure in search %}{{ picture(figure) }}{% endfor %}
 {% if front %}
 <h3>Trade-off</h3>
@@ -126,9 +171,13 @@ TEMPLATE = """<!doctype html>
 {% endif %}
 
 <h2 id="champion">Champion</h2>
+{% if seeds_note and not search %}<p class="said">{{ seeds_note }}</p>{% endif %}
 {% for figure in champion %}{{ picture(figure) }}{% endfor %}
 
 <h2 id="ledgers">Cost and compactness</h2>
+{% if costs %}
+{{ grid(costs[0], costs[1], "Spent before any held-out life was lived; what is not named took nothing, a dash is not counted.") }}
+{% endif %}
 <div class="pair">
 {% if ledgers %}
 <div><h3>The search</h3>{{ pairs(ledgers[0]) }}</div>
@@ -152,7 +201,6 @@ TEMPLATE = """<!doctype html>
 
 <h2 id="rerun">To run it again</h2>
 {% if command %}<pre>{{ command }}</pre>{% endif %}
-{% if seeds_note %}<p>{{ seeds_note }}</p>{% endif %}
 <table class="left">
 {%- for key, value in manifest %}
 <tr><td>{{ key }}</td><td>{{ value }}</td></tr>
