@@ -32,4 +32,4 @@ def test_a_life_sees_the_same_points_at_every_step() -> None:
 @pytest.mark.parametrize("field", ["shots", "updates", "probes"])
 def test_impossible_settings_are_refused_by_field(field: str) -> None:
     with pytest.raises(ValueError, match=f"task: {field} must be at least 1, given 0"):
-        Sine(**{field: 0})
+        Sine(**{field: 0})  # pyright: ignore[reportArgumentType]
