@@ -82,6 +82,10 @@ def champion_arms(organism: Organism, champion: Genome, centroid: Genome) -> lis
 def live_arm(arm: Arm, setting: Setting, lives: Life | World, *, key: Key) -> LifetimeLog:
     """Logs of one arm, a life each along the first axis."""
     count = jax.tree.leaves(lives)[0].shape[0]
+    if arm.known is not None:
+        loss, score = (np.full((count, len(probe_steps(setting.task.steps, setting.schedule.probes))), x) for x in arm.known)
+        none = np.zeros(count)
+        return LifetimeLog(cast(Any, loss), cast(Any, score), none, none, none > 0, batch=setting.task.batch)
     # what fits the cache depends on the learner and the substrate, not on how the network came about
     like = Organism(arm.substrate, RandomNetwork(), arm.learner)
     log = live_subjects(
@@ -267,7 +271,8 @@ def compare(
         log = live_arm(arm, setting, lives, key=key_run)
         report[name] = measure(arm, log, setting, config)
         if arm.has_loss:
-            logs[name] = log
+            # a reference has no network whose cost could be set against its loss
+            logs |= {name: log} if arm.role != "reference" else {}
             areas[name] = np.asarray(aulc(cast(Any, worst_where_failed(log.loss, setting)), schedule), np.float64)
             # the same lives, so that the difference life by life is what tells arms apart
             report[name]["scores"]["aulc_minus_champion"] = scalar(areas[name] - areas[CHAMPION], config.bootstrap)

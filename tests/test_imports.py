@@ -39,9 +39,11 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 
 HELPED = {
     ("baselines.controls", "baselines.masks"),
+    ("baselines.logistic", "baselines.neighbours"),
     ("baselines.moving", "baselines.random_networks"),
     ("baselines.pruning", "baselines.masks"),
     ("baselines.pruning", "baselines.random_networks"),
+    ("baselines.references", "baselines.neighbours"),
     ("learners.episodic", "learners.hebbian"),
     ("learners.actor_critic", "learners.gradient"),
     ("learners.rewiring", "learners.gradient"),

@@ -11,11 +11,13 @@ from evodev.baselines.controls import (
     ShuffledWeights,
 )
 from evodev.baselines.learning_off import LearningOff
+from evodev.baselines.logistic import PixelLogistic
 from evodev.baselines.meta import MetaLearned
 from evodev.baselines.moving import Moving
 from evodev.baselines.neighbours import PixelNeighbours
 from evodev.baselines.pruning import Pruned
 from evodev.baselines.random_networks import EvolvedHyperparameters, SameLearner, TunedGrid
+from evodev.baselines.references import Line, MeanTarget
 from evodev.baselines.relabelled import Relabelled
 
 BASELINES: dict[str, Baseline] = {
@@ -50,6 +52,10 @@ BASELINES: dict[str, Baseline] = {
     "RigL": Moving("gradient"),
     "nearest centroid on inputs": PixelNeighbours("centroid"),
     "1-NN on inputs": PixelNeighbours("nearest"),
+    "logistic regression on inputs": PixelLogistic(),
+    "mean of the targets": MeanTarget(),
+    "chance": Line("chance"),
+    "oracle": Line("oracle"),
 }
 
 __all__ = ["BASELINES", "Arm", "Baseline", "Setting"]
