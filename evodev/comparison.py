@@ -12,6 +12,7 @@ import numpy as np
 
 from evodev.baselines import BASELINES, Arm, Setting
 from evodev.baselines.base import Baseline, Report
+from evodev.baselines.factorial import effects
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.compactness import compactness
 from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_lives
@@ -83,9 +84,10 @@ def live_arm(arm: Arm, setting: Setting, lives: Life | World, *, key: Key) -> Li
     """Logs of one arm, a life each along the first axis."""
     count = jax.tree.leaves(lives)[0].shape[0]
     if arm.known is not None:
-        loss, score = (np.full((count, len(probe_steps(setting.task.steps, setting.schedule.probes))), x) for x in arm.known)
-        none = np.zeros(count)
-        return LifetimeLog(cast(Any, loss), cast(Any, score), none, none, none > 0, batch=setting.task.batch)
+        probes = len(probe_steps(setting.task.steps, setting.schedule.probes))
+        told: list[Any] = [np.full((count, probes), value) for value in arm.known]
+        none: Any = np.zeros(count)
+        return LifetimeLog(told[0], told[1], none, none, none > 0, batch=setting.task.batch)
     # what fits the cache depends on the learner and the substrate, not on how the network came about
     like = Organism(arm.substrate, RandomNetwork(), arm.learner)
     log = live_subjects(
@@ -298,6 +300,7 @@ def compare(
         "span": list(task.span) if isinstance(task, Acting) and task.span else None,
         "held_out": task.held_out,
         "arms": report,
+        "factorial": effects(areas, config.bootstrap),
         "ledger": ledger(setting, report, samples),
         "comparison": asdict(config),
     }
@@ -382,9 +385,12 @@ def across_runs(comparisons: Sequence[dict[str, Any]], bootstrap: int = 1000) ->
     shared = [n for n in first["arms"] if all(n in c["arms"] for c in comparisons)]
     arms = {name: merge([c["arms"][name] for c in comparisons]) for name in shared}
     mark_front(arms)
+    whole = [name for name in shared if all("aulc" in c["arms"][name]["scores"] for c in comparisons)]
+    areas = {name: np.array([c["arms"][name]["scores"]["aulc"]["value"] for c in comparisons]) for name in whole}
     return {
         **first,
         "intervals": f"95% bootstrap over {len(comparisons)} searches (outer seeds)",
         "arms": arms,
+        "factorial": effects(areas, bootstrap),
         "ledger": merge([c["ledger"] for c in comparisons]),
     }

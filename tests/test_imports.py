@@ -39,7 +39,16 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 
 HELPED = {
     ("baselines.controls", "baselines.masks"),
+    ("baselines.decoded", "baselines.meta"),
+    ("baselines.direct", "baselines.random_networks"),
+    ("baselines.distilled", "baselines.masks"),
+    ("baselines.distilled", "baselines.meta"),
+    ("baselines.distilled", "baselines.random_networks"),
+    ("baselines.factorial", "baselines.controls"),
+    ("baselines.factorial", "baselines.random_networks"),
     ("baselines.logistic", "baselines.neighbours"),
+    ("baselines.lottery", "baselines.masks"),
+    ("baselines.lottery", "baselines.pruning"),
     ("baselines.moving", "baselines.random_networks"),
     ("baselines.pruning", "baselines.masks"),
     ("baselines.pruning", "baselines.random_networks"),

@@ -9,9 +9,15 @@ from evodev.baselines.controls import (
     Rewired,
     ShuffledGenome,
     ShuffledWeights,
+    SpectrumMatched,
 )
+from evodev.baselines.decoded import ThroughDecoder
+from evodev.baselines.direct import EvolvedWeights, RandomSearch
+from evodev.baselines.distilled import Distilled
+from evodev.baselines.factorial import family
 from evodev.baselines.learning_off import LearningOff
 from evodev.baselines.logistic import PixelLogistic
+from evodev.baselines.lottery import Lottery
 from evodev.baselines.meta import MetaLearned
 from evodev.baselines.moving import Moving
 from evodev.baselines.neighbours import PixelNeighbours
@@ -19,6 +25,9 @@ from evodev.baselines.pruning import Pruned
 from evodev.baselines.random_networks import EvolvedHyperparameters, SameLearner, TunedGrid
 from evodev.baselines.references import Line, MeanTarget
 from evodev.baselines.relabelled import Relabelled
+
+NARROW = (128, 64)
+"""Hidden layers of arms that can be trained in minutes where the champion's substrate takes hours."""
 
 BASELINES: dict[str, Baseline] = {
     "dense, tuned backprop": TunedGrid("dense"),
@@ -37,14 +46,23 @@ BASELINES: dict[str, Baseline] = {
     "ANIL": MetaLearned("anil"),
     "Meta-SGD": MetaLearned("meta-sgd"),
     "multi-task pretraining": MetaLearned("pretraining"),
+    "MAML, narrow": MetaLearned("maml", hidden=NARROW),
+    "MAML through the decoder": ThroughDecoder(),
+    "distilled from a dense teacher": Distilled(),
+    "ES on direct weights": EvolvedWeights(),
+    "ES on direct weights, narrow": EvolvedWeights(NARROW),
+    "random search": RandomSearch(),
     "random genome": RandomGenome(),
     "neutral drift": NeutralDrift(),
     "rewired mask, same degrees": Rewired("degrees"),
     "rewired mask, same layers": Rewired("layers"),
     "rewired mask, same density": Rewired("density"),
+    "champion's spectrum, random vectors": SpectrumMatched(),
     "neurons relabelled": Relabelled(),
     "learning off": LearningOff(),
+    **family(),
     "magnitude pruning": Pruned("magnitude"),
+    "lottery ticket (IMP, rewound)": Lottery(),
     "SNIP": Pruned("snip"),
     "GraSP": Pruned("grasp"),
     "SynFlow": Pruned("synflow"),

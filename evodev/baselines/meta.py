@@ -5,7 +5,7 @@ The family: MAML and its first-order form (Finn et al. 2017, arXiv 1703.03400), 
 pretraining, which is told nothing of the life to come.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -17,7 +17,7 @@ import optax
 
 from evodev.baselines.base import Arm, Baseline, Report, Setting
 from evodev.compress import walk
-from evodev.evaluation import choose_chunk, live_subjects, sample_lives
+from evodev.evaluation import Develop, choose_chunk, live_subjects, sample_lives
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import Gradient
 from evodev.lifetime import live, probe_steps
@@ -303,22 +303,58 @@ class MetaLearned(Baseline):
     ) -> Iterator[Look]:
         """Looks at birth and after every block, until a plateau or the end of the budget."""
         task, schedule = setting.task, probe_steps(setting.task.steps, setting.schedule.probes)
-        (_, meta, organism, progress), (key_train, key_lives, key_look) = plan, keys
+        (label, meta, organism, begun), (key_train, key_lives, key_look) = plan, keys
         lives = sample_lives(task, "validation", self.validation, key=key_lives)
-        chunk = choose_chunk(organism, task, subjects=1, lives=self.validation)
-        best, stale, spent = -np.inf, 0, self.validation
-        while True:
-            log = live_subjects(
-                organism.hatch, progress.genome[None], organism.learner, organism.substrate, task, lives, schedule,
-                key=key_look, stochastic=organism.decoder.stochastic, chunk=chunk,
-                ledger=setting.fitness.needs_ledger, online=setting.fitness.needs_online,
-            )  # fmt: skip
-            fitness = float(setting.fitness(log, schedule).mean())
+
+        def further(progress: Progress) -> Progress:
+            return meta.advance(organism, task, schedule, progress, self.block, key_train)[0]
+
+        def judged(progress: Progress) -> float:
+            fitness = fitness_of(setting, organism, organism.hatch, progress.genome, lives, key=key_look)
+            say(f"{name}: {label}, step {int(progress.step)}, validation {fitness:.3f}")
+            return fitness
+
+        costs = self.block * meta.lives, self.validation
+        for fitness, progress, spent in until_plateau(further, judged, begun, costs, budget, self.patience):
             yield Look(fitness, plan, progress.genome, int(progress.step), spent)
-            say(f"{name}: {plan.label}, step {int(progress.step)}, validation {fitness:.3f}")
-            stale = 0 if fitness > best + 0.01 * abs(best) or not np.isfinite(best) else stale + 1
-            best, budget = max(best, fitness), budget - spent
-            spent = self.block * meta.lives + self.validation
-            if stale >= self.patience or budget < spent:
-                return
-            progress, _ = meta.advance(organism, task, schedule, progress, self.block, key_train)
+
+
+def fitness_of(setting: Setting, organism: Organism, develop: Develop, subject: Any, lives: Life, *, key: Key) -> float:
+    """Mean fitness of a subject over lives, with the organism's learner on its substrate."""
+    schedule = probe_steps(setting.task.steps, setting.schedule.probes)
+    log = live_subjects(
+        develop, jax.tree.map(lambda x: jnp.asarray(x)[None], subject), organism.learner, organism.substrate, setting.task, lives,
+        schedule, key=key, stochastic=organism.decoder.stochastic,
+        chunk=choose_chunk(organism, setting.task, subjects=1, lives=len(lives.inputs)),
+        ledger=setting.fitness.needs_ledger, online=setting.fitness.needs_online,
+    )  # fmt: skip
+    return float(setting.fitness(log, schedule).mean())
+
+
+def until_plateau(
+    further: Callable[[Progress], Progress],
+    judged: Callable[[Progress], float],
+    progress: Progress,
+    costs: tuple[int, int],
+    budget: int,
+    patience: int,
+) -> Iterator[tuple[float, Progress, int]]:
+    """Validation, training, validation: each judgement, of what, and the lives spent since the last one.
+
+    Args:
+        further: trains on by a block.
+        judged: mean fitness on validation lives, higher is better.
+        progress: where to start.
+        costs: lives of a block and of a judgement.
+        budget: lives in all.
+        patience: judgements without a gain of 1% before it ends.
+    """
+    best, stale, spent = -np.inf, 0, costs[1]
+    while True:
+        fitness = judged(progress)
+        yield fitness, progress, spent
+        stale = 0 if fitness > best + 0.01 * abs(best) or not np.isfinite(best) else stale + 1
+        best, budget, spent = max(best, fitness), budget - spent, sum(costs)
+        if stale >= patience or budget < spent:
+            return
+        progress = further(progress)
