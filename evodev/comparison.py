@@ -202,17 +202,20 @@ def mark_front(arms: dict[str, dict[str, Any]]) -> None:
 def asked_for(names: Sequence[str] | None) -> dict[str, Baseline]:
     """Baselines in their order: the routine ones for None, those named (in capitals or not), or every one for ``all``.
 
+    A name may be that of a group (``factorial``).
+
     Raises:
         ValueError: for a name that no baseline has.
     """
     if names is None:
         return {name: baseline for name, baseline in BASELINES.items() if baseline.routine}
     known, wanted = {name.lower(): name for name in BASELINES}, {name.lower() for name in names}
-    for name in sorted(wanted - set(known) - {"all"}):
+    groups = {baseline.group for baseline in BASELINES.values()} - {""}
+    for name in sorted(wanted - set(known) - groups - {"all"}):
         near = [known[n] for n in get_close_matches(name, list(known), n=1)]
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"arms: no baseline {name!r}; {hint}Known: all, {', '.join(BASELINES)}")
-    return {name: baseline for name, baseline in BASELINES.items() if wanted & {"all", name.lower()}}
+        raise ValueError(f"arms: no baseline {name!r}; {hint}Known: all, {', '.join([*sorted(groups), *BASELINES])}")
+    return {name: baseline for name, baseline in BASELINES.items() if wanted & {"all", name.lower(), baseline.group}}
 
 
 def compare(

@@ -93,6 +93,8 @@ class Baseline(ABC):
     role: ClassVar[Role] = "baseline"
     routine: ClassVar[bool] = True
     """Part of every comparison; one that is not is only built when asked for by name."""
+    group: ClassVar[str] = ""
+    """A name by which to ask for all of a kind at once."""
 
     @abstractmethod
     def applies(self, setting: Setting) -> bool:

@@ -58,12 +58,14 @@ class EvolvedWeights(Baseline):
 
     def applies(self, setting: Setting) -> bool:
         organism = self.organism(setting)
-        sensed = setting.organism.substrate.input.size == setting.task.inputs or self.hidden is None
+        own = setting.organism.substrate
+        # a perceptron takes the task's inputs, and knows nothing of a learner's model or further senses
+        fits = self.hidden is None or (own.input.size == setting.task.inputs and not own.modular)
         try:
             organism.genome_spec  # noqa: B018 - raises if the learner cannot serve the substrate
         except ValueError:
             return False
-        return sensed and organism != setting.organism
+        return fits and organism != setting.organism
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
         organism = self.organism(setting)

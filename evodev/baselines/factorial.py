@@ -55,6 +55,7 @@ class Factorial(Baseline):
     lives: int = 8
     role: ClassVar[Role] = "control"
     routine: ClassVar[bool] = False
+    group: ClassVar[str] = "factorial"
 
     @property
     def levels(self) -> Levels:
