@@ -388,7 +388,7 @@ def across_runs(comparisons: Sequence[dict[str, Any]], bootstrap: int = 1000) ->
     shared = [n for n in first["arms"] if all(n in c["arms"] for c in comparisons)]
     arms = {name: merge([c["arms"][name] for c in comparisons]) for name in shared}
     mark_front(arms)
-    whole = [name for name in shared if all("aulc" in c["arms"][name]["scores"] for c in comparisons)]
+    whole = [name for name in shared if all("aulc" in c["arms"][name].get("scores", {}) for c in comparisons)]
     areas = {name: np.array([c["arms"][name]["scores"]["aulc"]["value"] for c in comparisons]) for name in whole}
     return {
         **first,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from evodev.baselines import BASELINES, Arm, Setting
+from evodev.baselines.factorial import cell
 from evodev.comparison import (
     CENTROID,
     CHAMPION,
@@ -423,6 +424,18 @@ def test_several_runs_are_merged_with_intervals_over_runs() -> None:
     assert (arm["synapses"], arm["note"], arm["chosen"]) == (300, "same", None)
     assert merged["ledger"] == {"outer_lifetimes": 10, "break_even_lives": None}
     assert "4 searches" in merged["intervals"]
+
+
+def test_a_factorial_of_several_runs_has_intervals_over_runs() -> None:
+    def arm(aulc: float) -> dict[str, Any]:
+        return {"role": "control", "scores": {"aulc": {"value": aulc, "lo": aulc, "hi": aulc}}}
+
+    whole, without = cell((True,) * 4), cell((False, True, True, True))
+    runs = [_run(1.0, arms={whole: arm(1.0), without: arm(1.0 + gain)}, factorial="of lives") for gain in (1.0, 3.0)]
+    topology = across_runs(runs, bootstrap=200)["factorial"]["topology"]
+    assert topology["main"] == topology["last"]
+    assert (topology["main"]["value"], topology["main"]["lo"], topology["main"]["hi"]) == (2.0, 1.0, 3.0)
+    assert across_runs([_run(1.0), _run(2.0)])["factorial"] == {}
 
 
 @pytest.mark.parametrize("changes", [{"task": "Other"}, {"split": "validation"}, {"samples": [0, 2]}])

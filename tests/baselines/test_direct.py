@@ -61,7 +61,7 @@ def test_a_champion_of_direct_weights_is_not_evolved_again() -> None:
 def test_random_search_returns_the_best_of_what_it_drew(monkeypatch: pytest.MonkeyPatch, one_device: None) -> None:
     organism = guesser()  # answers guess x input, and the slope is 1
     setting = _setting(organism, Line(), 30 * 8 + 6 * 4)
-    drawn: list[jax.Array] = []
+    drawn: list[np.ndarray] = []
     evaluate = Search.evaluate
 
     def noted(self: Search, genomes: jax.Array, *args, **names):

@@ -155,7 +155,7 @@ def test_a_ticket_is_cut_round_by_round_and_rewound(setting: Setting) -> None:
     lottery = BASELINES["lottery ticket (IMP, rewound)"]
     assert isinstance(lottery, Lottery)
     organism = backprop_organism(setting, "dense")
-    born = organism.develop(jnp.zeros(organism.genome_spec.size), key=jax.random.key(0))
+    born = organism.develop(rate_grid(organism)[0][18], key=jax.random.key(0))  # a rate of 1.4: lives leave their mark
     keys = jax.random.key(1), jax.random.key(2)
     rounds = [masks["input->hidden1"] for masks in lottery.rounds(setting, organism, born, 10, *keys)]
     # 30 synapses, at most a fifth cut a round, ten left: five rounds of 30 (1/3)^(i/5)
