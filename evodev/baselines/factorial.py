@@ -97,7 +97,7 @@ class Factorial(Baseline):
             stochastic=stochastic,
             genome_size=organism.genome_spec.size if kept else None,
             tuning_lives=lives,
-            note=f"the champion's {', '.join(kept) or 'nothing'}{'; one rate of ten on validation' if lives else ''}",
+            note=f"{', '.join(kept) or 'nothing'} of the champion{'; one rate of ten on validation' if lives else ''}",
         )
 
     def draw(self, setting: Setting, *, key: Key) -> Network:
@@ -144,10 +144,10 @@ def family() -> dict[str, Factorial]:
 def effects(areas: Mapping[str, Any], bootstrap: int = 1000) -> dict[str, Any]:
     """What each part of the champion is worth, in AULC saved by having it (higher is better), and which parts need each other.
 
-    Each pair of cells that differ in one factor alone tells what this factor saves. ``main`` is the mean of all pairs, ``first``
-    what it saves where everything else is replaced, ``last`` what is lost by replacing it in the champion, None where that
-    pair has no cells; ``pairs`` how many there are. Of two factors, what the one saves more where the other is the
-    champion's too (the interaction): 0 if they add up, negative if either will do.
+    Each pair of cells that differ in one factor alone tells what this factor saves. ``main`` is the mean of all pairs,
+    ``pairs`` how many there are, ``first`` what it saves where as much as can be of everything else is replaced, ``last``
+    where as much as can be is the champion's (what is lost by replacing it). Of two factors, what the one saves more where
+    the other is the champion's too (the interaction): 0 if they add up, negative if either will do.
 
     Args:
         areas: AULC (units,) of cells by name, of the same units throughout: lives of one search, or searches; other names
@@ -175,9 +175,8 @@ def effects(areas: Mapping[str, Any], bootstrap: int = 1000) -> dict[str, Any]:
         pairs = {levels: gain for levels in cells if (gain := saved(levels, i)) is not None}
         if not pairs:
             continue
-        ends = {"first": (*[False] * i, True, *[False] * (3 - i)), "last": (True,) * 4}
         out[what] = {"main": entry(np.mean(list(pairs.values()), 0)), "pairs": len(pairs)}
-        out[what] |= {end: entry(pairs[levels]) if levels in pairs else None for end, levels in ends.items()}
+        out[what] |= {"first": entry(pairs[min(pairs, key=sum)]), "last": entry(pairs[max(pairs, key=sum)])}
     both: dict[str, Any] = {}
     for (i, one), (j, two) in combinations(enumerate(FACTORS.values()), 2):
         more = []

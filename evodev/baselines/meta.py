@@ -264,7 +264,7 @@ class MetaLearned(Baseline):
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
         best, genome, lives = self.trained(name, setting, key=key, say=say)
         plan, organism = best.plan, best.plan.organism
-        folded = "of held-out training classes, then on all of them" if setting.task.folded() != setting.task else ""
+        fold = " on held-out training classes, then trained on all" if setting.task.folded() != setting.task else ""
         return Arm(
             name=name,
             role=self.role,
@@ -275,7 +275,7 @@ class MetaLearned(Baseline):
             stochastic=organism.decoder.stochastic,
             genome_size=organism.genome_spec.size,
             tuning_lives=lives,
-            note=f"Adam through lives, {best.step} steps of {plan.meta.lives}, {plan.label}, by validation {folded}".rstrip(),
+            note=f"Adam through lives; {best.step} steps of {plan.meta.lives} and {plan.label} by validation{fold}",
         )
 
     def trained(self, name: str, setting: Setting, *, key: Key, say: Report) -> tuple[Look, Genome, int]:

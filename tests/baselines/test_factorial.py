@@ -127,8 +127,9 @@ def test_effects_by_hand() -> None:
     # without the cells of a learner whose genes are gone there is nothing to compare some of it with
     some = {n: a for n, a in areas.items() if not n.endswith("R+ O-")}
     out = effects(some, 100)
-    assert (out["read-out"]["pairs"], out["read-out"]["last"]) == (4, None)
-    assert out["read-out"]["first"]["value"] == pytest.approx(0.8)
-    assert (out["rates"]["pairs"], out["rates"]["first"]) == (4, None)
+    assert (out["read-out"]["pairs"], out["rates"]["pairs"]) == (4, 4)
+    for end in ("first", "last"):  # with all of the champion that goes with it
+        assert (out["read-out"][end]["value"], out["rates"][end]["value"]) == pytest.approx((0.8, 0.4))
+    assert out["topology"]["first"]["value"] == pytest.approx(0.1)
     assert "rates x read-out" not in out["interactions"]
     assert effects({"another arm": noise}) == {}
