@@ -27,7 +27,8 @@ from evodev.baselines.references import Line, MeanTarget
 from evodev.baselines.relabelled import Relabelled
 
 NARROW = (128, 64)
-"""Hidden layers of arms that can be trained in minutes where the champion's substrate takes hours."""
+"""Hidden layers of arms that can be trained where the champion's substrate is too large for it: an outer step of MAML takes 5 s
+and 8 GB on the 2.5 million synapses of the preset few-shot-digits (one core), and .03 s here."""
 
 BASELINES: dict[str, Baseline] = {
     "dense, tuned backprop": TunedGrid("dense"),
