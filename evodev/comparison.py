@@ -1,10 +1,12 @@
 """Arms on equal lives: curves with intervals, scores, and both ledgers."""
 
+import copy
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
-from typing import Any, cast
+from typing import Any, Literal, cast
+from zlib import crc32
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +17,23 @@ from evodev.baselines.base import Baseline, Report
 from evodev.baselines.factorial import effects
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.compactness import compactness
+from evodev.content import digest, source
 from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_lives
+from evodev.fairness import rules
 from evodev.fitness import Fitness, aulc, jumpstart, operations_to, retention, slope_aligned, steps_to
+from evodev.genome import GenomeSpec, spec_of
+from evodev.learners import Learner
+from evodev.ledgers import cost, ledger
+from evodev.levels import levels_of
 from evodev.lifetime import LifetimeLog, probe_steps
+from evodev.network import Network
 from evodev.organism import Organism
 from evodev.pareto import fronts
+from evodev.search import Schedule, Strategy
 from evodev.statistics import interval
-from evodev.tasks import SPLITS, Acting, Life, Split, World
-from evodev.types import Genome, Key
+from evodev.substrate import Substrate
+from evodev.tasks import SPLITS, Acting, Life, Split, Task, World
+from evodev.types import Genes, Genome, Key
 
 SCHEMA_VERSION = 1
 CHAMPION = "evolved champion"
@@ -41,6 +52,8 @@ class Comparison:
         thresholds: scores for samples-to-threshold.
         bootstrap: resamples behind an interval.
         evolve_baselines: also evolve hyperparameters of backprop (the strongest and slowest baselines).
+        levels: arms that also live nearer and further lives than the compared family (:mod:`evodev.levels`): ``evolved``
+            ones and references, ``all``, or ``none``.
     """
 
     lives: int = 192
@@ -48,6 +61,7 @@ class Comparison:
     thresholds: tuple[float, ...] = (0.5, 0.7, 0.9)
     bootstrap: int = 1000
     evolve_baselines: bool = True
+    levels: Literal["evolved", "all", "none"] = "evolved"
 
     def __post_init__(self) -> None:
         if self.lives < 2:
@@ -56,6 +70,8 @@ class Comparison:
             raise ValueError(f"comparison: split is {self.split!r}; one of {', '.join(SPLITS)}")
         if self.bootstrap < 100:
             raise ValueError(f"comparison: bootstrap must be at least 100, given {self.bootstrap}")
+        if self.levels not in ("evolved", "all", "none"):
+            raise ValueError(f"comparison: levels is {self.levels!r}; one of evolved, all, none")
 
 
 def champion_arms(organism: Organism, champion: Genome, centroid: Genome) -> list[Arm]:
@@ -172,22 +188,18 @@ def measure(arm: Arm, log: LifetimeLog, setting: Setting, config: Comparison) ->
     }
 
 
-def trade_offs(logs: Mapping[str, LifetimeLog], fitness: Fitness, schedule: tuple[int, ...]) -> dict[str, dict[str, float]]:
-    """Every objective of each arm, mean over lives, higher is better; see :meth:`evodev.fitness.Fitness.trade_off`.
+def trade_off(log: LifetimeLog, fitness: Fitness, schedule: tuple[int, ...]) -> dict[str, float] | None:
+    """Every objective of an arm, mean over lives, higher is better; see :meth:`evodev.fitness.Fitness.trade_off`.
 
-    An arm that does not tell what an objective needs has none.
+    None for an arm that does not tell what an objective needs.
     """
     # costs of the scalar may need a ledger that the objectives do not
     fitness = replace(fitness, objectives=fitness.objectives or OBJECTIVES, activity_cost=0.0, traffic_cost=0.0)
-    if fitness.needs_ledger:
-        told = {name: log for name, log in logs.items() if log.energy is not None}
-    else:
-        told = {name: replace(log, energy=None) for name, log in logs.items()}
-    if not told:
-        return {}
-    together = jax.tree.map(lambda *arms: jnp.stack(arms), *told.values())
-    points = np.asarray(fitness.trade_off(together, schedule), np.float64)
-    return {name: dict(zip(fitness.objectives, own.tolist(), strict=True)) for name, own in zip(told, points, strict=True)}
+    if fitness.needs_ledger and log.energy is None:
+        return None
+    told = log if fitness.needs_ledger else replace(log, energy=None)
+    point = np.asarray(fitness.trade_off(jax.tree.map(lambda x: jnp.asarray(x)[None], told), schedule), np.float64)[0]
+    return dict(zip(fitness.objectives, point.tolist(), strict=True))
 
 
 def mark_front(arms: dict[str, dict[str, Any]]) -> None:
@@ -218,85 +230,73 @@ def asked_for(names: Sequence[str] | None) -> dict[str, Baseline]:
     return {name: baseline for name, baseline in BASELINES.items() if wanted & {"all", name.lower(), baseline.group}}
 
 
-def compare(
-    organism: Organism,
-    champion: Genome,
-    centroid: Genome,
-    setting_of: dict[str, Any],
-    config: Comparison,
+def synapses_of(organism: Organism, genome: Genome, *, key: Key) -> int:
+    """Synapses of a grown network, and what its learner remembers besides."""
+    masks = jax.jit(lambda g: organism.develop(g, key=key)[0].masks)(genome)
+    return int(sum(np.asarray(mask).sum() for mask in masks.values())) + organism.learner.memory(organism.substrate)
+
+
+def judge(
+    setting: Setting,
+    arms: Sequence[Arm],
+    config: Comparison = Comparison(),
     *,
     names: Sequence[str] | None = None,
-    arms: Sequence[Arm] = (),
-    seed: int = 0,
+    selected: float | None = None,
+    kept: MutableMapping[str, Any] | None = None,
     say: Report = lambda line: None,
 ) -> dict[str, Any]:
     """Tune the baselines, let every arm live the same held-out lives, and write down curves, scores and ledgers.
 
     Args:
-        organism: the champion's.
-        champion: genome of the champion.
-        centroid: genome at the centre of the search.
-        setting_of: the other fields of :class:`evodev.baselines.Setting`.
+        setting: what the baselines may know.
+        arms: one's own, the judged one first: it is what the others are set against.
         config: how to compare.
         names: baselines as :func:`asked_for`; those that make no sense here are left out.
-        arms: further arms of one's own.
-        seed: root of all keys here.
+        selected: fitness by which the judged arm was chosen, on the validation family, if it was.
+        kept: arms that were measured before, by a digest of all that they depend on; new ones are added, so that what was
+            broken off goes on where it was.
         say: takes lines of progress.
 
     Returns:
         The contents of comparison.json (schema_version 1).
 
     Raises:
-        ValueError: for a name that no baseline has.
+        ValueError: for a name that no baseline has, no arm, or two of one name.
     """
-    chosen = asked_for(names)
-    root = jax.random.key(seed)
-    key_lives, key_run, key_build = jax.random.split(jax.random.fold_in(root, 0xC0), 3)
-    own = champion_arms(organism, champion, centroid)
-    grow = jax.jit(lambda g: organism.develop(g, key=key_build)[0])
-    network = grow(champion)
-    synapses = int(sum(np.asarray(mask).sum() for mask in network.masks.values())) + organism.learner.memory(organism.substrate)
-    setting = Setting(
-        organism=organism, champion=champion, synapses=synapses, evolve=config.evolve_baselines, seed=seed, **setting_of
-    )
-    task = setting.task
-    samples = task.steps * task.batch
-    schedule = probe_steps(task.steps, setting.schedule.probes)
-    areas: dict[str, np.ndarray] = {}
-    logs: dict[str, LifetimeLog] = {}
-    lives = sample_lives(setting.task, config.split, config.lives, key=key_lives)
+    if not arms:
+        raise ValueError("arms: give at least one of your own; the first is what all others are set against")
+    entrants: dict[str, Arm | Baseline] = {arm.name: arm for arm in arms}
+    entrants |= {name: b for name, b in asked_for(names).items() if b.applies(setting)}
+    if len({arm.name for arm in arms}) < len(arms) or any(isinstance(entrants[arm.name], Baseline) for arm in arms):
+        raise ValueError(f"arms: two have one name; given {', '.join(arm.name for arm in arms)} beside the baselines' own")
+    kept, task, judged = {} if kept is None else kept, setting.task, arms[0].name
+    trial = Trial(setting, config)
     report: dict[str, Any] = {}
-    every: list[tuple[str, Any]] = [(arm.name, arm) for arm in [*own, *arms]]
-    every += [(n, b) for n, b in chosen.items() if b.applies(setting)]
-    for index, (name, item) in enumerate(every):
-        began = time.perf_counter()
-        key_arm = jax.random.fold_in(key_build, index)
-        arm = item if isinstance(item, Arm) else item.build(name, setting, key=key_arm, say=say)
-        tuned = time.perf_counter()
-        log = live_arm(arm, setting, lives, key=key_run)
-        report[name] = measure(arm, log, setting, config)
-        if arm.has_loss:
-            # a reference has no network whose cost could be set against its loss
-            logs |= {name: log} if arm.role != "reference" else {}
-            areas[name] = np.asarray(aulc(cast(Any, worst_where_failed(log.loss, setting)), schedule), np.float64)
-            # the same lives, so that the difference life by life is what tells arms apart
-            report[name]["scores"]["aulc_minus_champion"] = scalar(areas[name] - areas[CHAMPION], config.bootstrap)
-        if index < len(own):
-            grown = grow(arm.subject)
-            report[name]["compactness"] = compactness(organism.genome_spec, organism.substrate, grown).plain()
-        report[name]["seconds"] = {"tuning": tuned - began, "lives": time.perf_counter() - tuned}
-        say(f"{name}: done")
-    for name, point in trade_offs(logs, setting.fitness, schedule).items():
-        report[name]["objectives"] = point
+    areas: dict[str, np.ndarray] = {}
+    for name, entrant in entrants.items():
+        own = digest(source(), name, entrant, trial)
+        if own not in kept:
+            kept[own] = trial.measured(name, entrant, say=say)
+            say(f"{name}: done")
+        else:
+            say(f"{name}: kept from before")
+        report[name] = copy.deepcopy(kept[own]["entry"])
+        if kept[own]["areas"] is not None:
+            areas[name] = np.asarray(kept[own]["areas"])
+            if judged in areas:
+                # the same lives, so that the difference life by life is what tells arms apart
+                report[name]["scores"]["aulc_minus_champion"] = scalar(areas[name] - areas[judged], config.bootstrap)
     mark_front(report)
-    return {
+    result = {
         "schema_version": SCHEMA_VERSION,
         "task": type(task).__name__,
         "split": config.split,
         "unit": task.unit,
         "problem": task.problem,
+        "judged": judged,
         "intervals": f"95% bootstrap over {config.lives} lives of one search",
-        "samples": list(schedule),
+        "samples": list(trial.schedule),
         "samples_per_step": task.batch,
         "chance": 1 / task.outputs if task.problem == "classification" else None,
         "ignorant_loss": task.ignorant_loss,
@@ -304,56 +304,203 @@ def compare(
         "held_out": task.held_out,
         "arms": report,
         "factorial": effects(areas, config.bootstrap),
-        "ledger": ledger(setting, report, samples),
+        "levels": trial.levels(report),
+        "winners_curse": winners_curse(report[judged], selected),
+        "ledger": ledger(setting, report, judged),
         "comparison": asdict(config),
     }
+    for entry in report.values():
+        entry.pop("levels")
+    return result | {"fairness": rules(result)}
 
 
-def ledger(setting: Setting, report: dict[str, Any], samples: int) -> dict[str, Any]:
-    """Both ledgers: what the search and the tuning of baselines cost, and when the search has paid for itself.
+@dataclass(frozen=True)
+class Trial:
+    """The same lives for every arm, and the keys of what happens in them."""
 
-    ``break_even_lives`` is the number of test lives after which the labelled samples saved by the champion, against the
-    best tuned backprop, outweigh those that the search consumed beyond the baseline's tuning. A life saves the samples
-    by which the champion reaches the baseline's final loss earlier. It is None where the champion's AULC is no better.
-    """
-    spent = setting.budget
-    rivals = {n: a for n, a in report.items() if a["role"] == "baseline" and "aulc" in a["scores"] and a["tuning_lives"]}
-    out: dict[str, Any] = {
-        "outer_lifetimes": spent,
-        "outer_samples": spent * samples,
-        "baseline_tuning_lifetimes": sum(a["tuning_lives"] for a in rivals.values()),
-        "break_even_lives": None,
-        "best_baseline": None,
-    }
-    if not rivals:
+    setting: Setting
+    config: Comparison
+
+    @property
+    def schedule(self) -> tuple[int, ...]:
+        """Steps at which lives are probed."""
+        return probe_steps(self.setting.task.steps, self.setting.schedule.probes)
+
+    def keys(self) -> tuple[Key, Key, Key]:
+        """Of the lives, of what is drawn in them, and of how arms are made."""
+        lives, run, build = jax.random.split(jax.random.fold_in(jax.random.key(self.setting.seed), 0xC0), 3)
+        return lives, run, build
+
+    def lives(self, level: str | None = None) -> Life | World:
+        """Lives of the compared family, or of another level; what is drawn does not depend on the arm."""
+        key, config = self.keys()[0], self.config
+        if level is None:
+            return sample_lives(self.setting.task, config.split, config.lives, key=key)
+        own = levels_of(self.setting.task)[level]
+        return sample_lives(own.task, own.split, config.lives, key=jax.random.fold_in(key, crc32(level.encode())))
+
+    def measured(self, name: str, entrant: Arm | Baseline, *, say: Report) -> dict[str, Any]:
+        """An arm, built if need be, and measured: its ``entry`` in comparison.json, and its AULC in each life (``areas``)."""
+        setting, config, (_, key_run, key_build) = self.setting, self.config, self.keys()
+        began = time.perf_counter()
+        if isinstance(entrant, Arm):
+            arm = entrant
+        else:
+            # an arm's key is its name's, so that it is the same whatever others are asked for beside it
+            arm = entrant.build(name, setting, key=jax.random.fold_in(key_build, crc32(name.encode())), say=say)
+        tuned = time.perf_counter()
+        log = live_arm(arm, setting, self.lives(), key=key_run)
+        entry = measure(arm, log, setting, config)
+        areas = None
+        if arm.has_loss:
+            areas = np.asarray(aulc(cast(Any, worst_where_failed(log.loss, setting)), self.schedule), np.float64).tolist()
+            # a reference has no network whose cost could be set against its loss
+            point = None if arm.role == "reference" else trade_off(log, setting.fitness, self.schedule)
+            entry |= {"objectives": point} if point else {}
+        if arm.role == "evolved" and arm.genome_size and arm.develop == setting.organism.hatch:
+            grown = jax.jit(lambda g: setting.organism.develop(g, key=key_build)[0])(arm.subject)
+            entry["compactness"] = compactness(setting.organism.genome_spec, arm.substrate, grown).plain()
+        entry["seconds"] = {"tuning": tuned - began, "lives": time.perf_counter() - tuned}
+        entry["tuning"] = cost(arm.tuning_lives, entry["scores"]["synops_per_sample"], setting, tuned - began)
+        entry["levels"] = {}
+        if config.levels == "all" or (config.levels == "evolved" and arm.role in ("evolved", "reference")):
+            for level in levels_of(setting.task):
+                entry["levels"][level] = self._at(arm, level, key=key_run)
+        return {"entry": entry, "areas": areas}
+
+    def _at(self, arm: Arm, level: str, *, key: Key) -> dict[str, Any]:
+        """An arm's scores at another level: AULC and fitness where it has a loss, and the score at the end of a life."""
+        setting, resamples = self.setting, self.config.bootstrap
+        log = live_arm(arm, setting, self.lives(level), key=key)
+        final = np.asarray(log.score)[:, -1]
+        out = {"final": scalar(np.where(np.isfinite(final), final, setting.fitness.worst), resamples)}
+        if arm.has_loss:
+            loss = worst_where_failed(log.loss, setting)
+            out["aulc"] = scalar(aulc(cast(Any, loss), self.schedule), resamples)
+            out["fitness"] = scalar(setting.fitness(log, self.schedule), resamples)
         return out
-    name = min(rivals, key=lambda n: rivals[n]["scores"]["aulc"]["value"])
-    out["best_baseline"] = name
-    steps = np.array(probe_steps(setting.task.steps, setting.schedule.probes), float)
-    own, rival = (np.array(report[n]["curves"]["loss"]["mean"]) for n in (CHAMPION, name))
-    saved = samples_saved(steps, own, rival) * setting.task.batch
-    better = report[CHAMPION]["scores"]["aulc"]["value"] < rivals[name]["scores"]["aulc"]["value"]
-    if saved > 0 and better:
-        out["samples_saved_per_life"] = saved
-        out["break_even_lives"] = max(0.0, (spent - rivals[name]["tuning_lives"]) * samples / saved)
-    return out
+
+    def levels(self, report: Mapping[str, Any]) -> dict[str, Any]:
+        """Every level that an arm was tried at: what is new there, and the arms."""
+        out = {}
+        for name, level in levels_of(self.setting.task).items():
+            found = {arm: entry["levels"][name] for arm, entry in report.items() if name in entry["levels"]}
+            if found:
+                out[name] = {"held_out": level.held_out, "arms": found}
+        return out
 
 
-def samples_saved(steps: np.ndarray, own: np.ndarray, rival: np.ndarray) -> float:
-    """Steps by which ``own`` reaches the rival's final loss earlier than the rival did; 0 if it never reaches it.
+def winners_curse(entry: Mapping[str, Any], selected: float | None) -> dict[str, Any] | None:
+    """Fitness of the judged arm on the validation lives that chose it, and on fresh ones of the same family.
 
-    Linear between probes. What lies beyond the end of the rival's life is not extrapolated, so that this is a lower
-    bound when ``own`` is better throughout.
+    The first is the best of many looks at the same lives, and flatters; None if nothing was chosen, or not lived again.
     """
-    goal = rival[-1]
-    below = np.flatnonzero(own <= goal)
-    if not len(below):
-        return 0.0
-    i = below[0]
-    if i == 0:
-        return float(steps[-1])
-    share = (own[i - 1] - goal) / max(own[i - 1] - own[i], 1e-12)
-    return float(steps[-1] - (steps[i - 1] + share * (steps[i] - steps[i - 1])))
+    fresh = entry["levels"].get("validation", {}).get("fitness")
+    if selected is None or fresh is None:
+        return None
+    return {"selected": {"value": selected, "lo": selected, "hi": selected}, "fresh": fresh, "split": "validation"}
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Grows what it is given: a network from anywhere; no genes."""
+
+    network: Network
+
+    @property
+    def stochastic(self) -> bool:
+        return False
+
+    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
+        return spec_of(())
+
+    def grow(self, genome: Genome, substrate: Substrate, *, key: Key, shared: bool = False) -> Network:
+        return self.network
+
+
+def _as_given(subject: Any, /, *, key: Key) -> tuple[Network, Genes]:
+    return subject
+
+
+def arm(
+    name: str, network: Network, learner: Learner, substrate: Substrate, *, genes: Genes | None = None, note: str = ""
+) -> Arm:
+    """Anyone's network and learner as an arm.
+
+    Args:
+        name: as printed.
+        network: at birth; :mod:`evodev.models` makes one of another library's parameters.
+        learner: how it changes in life.
+        substrate: whose projections the network fills.
+        genes: of the learner, in natural units; as in a genome of zeros if none are given.
+        note: what it is, in one phrase.
+
+    Raises:
+        ValueError: if the network's projections are not the substrate's.
+    """
+    for p in substrate.projections:
+        shape = getattr(network.weights.get(p.name), "shape", None)
+        if shape != substrate.shape(p):
+            raise ValueError(f"arm {name!r}: projection {p.name!r} needs weights of shape {substrate.shape(p)}, given {shape}")
+    if genes is None:
+        spec = learner.genome_spec(substrate)
+        genes = spec.unpack(jnp.zeros(spec.size))
+    return Arm(name, "evolved", (network, genes), _as_given, learner, substrate, stochastic=False, note=note or "given")
+
+
+def setting_of(task: Task, arm: Arm, *, budget: int = 0, seed: int = 0, **more: Any) -> Setting:
+    """What the baselines may know of an arm that no search of ours found: its network, its learner, and a budget.
+
+    Args:
+        task: what is compared on.
+        arm: the judged one; the network that it makes stands for what a champion grows.
+        budget: lives that finding it took, the most that a baseline may spend; 0 leaves no tuning but the grid's.
+        seed: root of all keys.
+        more: other fields of :class:`evodev.baselines.Setting`.
+    """
+    network, genes = arm.develop(arm.subject, key=jax.random.key(seed))
+    organism = Organism(arm.substrate, Given(network), arm.learner)
+    spec = organism.genome_spec
+    genome = spec.pack({f"learner/{name}": value for name, value in genes.items()}) if spec.size else jnp.zeros(0)
+    usual: dict[str, Any] = {
+        "initial": genome, "synapses": synapses_of(organism, genome, key=jax.random.key(seed)), "strategy": Strategy(),
+        "schedule": Schedule(), "fitness": Fitness(), "evolve": budget > 0,
+    }  # fmt: skip
+    return Setting(organism=organism, champion=genome, task=task, budget=budget, seed=seed, **usual | more)
+
+
+def compare(
+    task: Task,
+    arms: Sequence[Arm],
+    config: Comparison = Comparison(),
+    *,
+    names: Sequence[str] | None = None,
+    setting: Setting | None = None,
+    budget: int = 0,
+    seed: int = 0,
+    kept: MutableMapping[str, Any] | None = None,
+    say: Report = lambda line: None,
+) -> dict[str, Any]:
+    """Anyone's networks against tuned backprop, sparse training, meta-learning and controls, on equal lives.
+
+    ``evodev.report.table.console_table`` prints what comes back.
+
+    Args:
+        task: a distribution over worlds.
+        arms: from :func:`arm`, or from a baseline's ``build``; the first is judged.
+        config: how to compare.
+        names: baselines, as ``evodev list`` names them; the routine ones if None, all for ``["all"]``.
+        setting: what baselines may know, from :func:`setting_of`, which makes it if it is left out.
+        budget: lives that finding the judged arm took.
+        seed: root of all keys.
+        kept: as in :func:`judge`; a dictionary will do.
+        say: takes lines of progress.
+    """
+    if arms and setting is None:
+        setting = setting_of(task, arms[0], budget=budget, seed=seed)
+    if setting is None:
+        raise ValueError("arms: give at least one of your own; the first is what all others are set against")
+    return judge(setting, arms, config, names=names, kept=kept, say=say)
 
 
 def across_runs(comparisons: Sequence[dict[str, Any]], bootstrap: int = 1000) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -307,6 +307,11 @@ class Run:
 
     # results
 
+    @property
+    def arms(self) -> "Kept":
+        """Arms of comparisons that were measured before."""
+        return Kept(self.path / "arms")
+
     def write_json(self, name: str, data: Mapping[str, Any]) -> Path:
         """Write a result file whole or not at all; returns its path."""
         write_json(self.path / name, data)
@@ -339,6 +344,40 @@ def read_json(path: Path) -> Any:
         raise RunError(f"run: {path} is missing") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RunError(f"run: {path} is not valid JSON: {error}") from error
+
+
+@dataclass(frozen=True)
+class Kept(MutableMapping[str, Any]):
+    """Results by digest, a JSON file each, written whole; one that is damaged counts as not there."""
+
+    folder: Path
+
+    def _path(self, digest: str) -> Path:
+        if not digest.isalnum():
+            raise KeyError(digest)
+        return self.folder / f"{digest}.json"
+
+    def __getitem__(self, digest: str) -> Any:
+        try:
+            return read_json(self._path(digest))
+        except RunError as error:
+            raise KeyError(digest) from error
+
+    def __setitem__(self, digest: str, value: Any) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self._path(digest), value)
+
+    def __delitem__(self, digest: str) -> None:
+        try:
+            self._path(digest).unlink()
+        except FileNotFoundError as error:
+            raise KeyError(digest) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return (path.stem for path in sorted(self.folder.glob("*.json")))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 @dataclass(frozen=True)

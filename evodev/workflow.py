@@ -18,7 +18,8 @@ import yaml
 from safetensors.numpy import save as safetensors
 
 from evodev import onnx
-from evodev.comparison import across_runs, compare
+from evodev.baselines import Setting
+from evodev.comparison import across_runs, champion_arms, judge, synapses_of
 from evodev.decoders import Decoder
 from evodev.experiment import Experiment, to_plain
 from evodev.network import Network
@@ -123,24 +124,31 @@ def compare_run(run: Run, *, names: Sequence[str] | None = None, say: Say = lamb
     experiment = run.experiment
     metrics = run.metrics()
     began = time.perf_counter()
-    result = compare(
-        experiment.organism,
-        champion.genomes["champion"],
-        champion.genomes["centroid"],
-        {
-            "initial": champion.genomes["initial"],
-            "task": experiment.task,
-            "strategy": experiment.strategy,
-            "schedule": experiment.schedule,
-            "fitness": experiment.fitness,
-            "budget": experiment.search().lives_at(metrics[-1]["generation"] if metrics else 0),
-        },
+    champion_genome, organism = champion.genomes["champion"], experiment.organism
+    setting = Setting(
+        organism=organism,
+        champion=champion_genome,
+        initial=champion.genomes["initial"],
+        synapses=synapses_of(organism, champion_genome, key=jax.random.key(experiment.seed)),
+        task=experiment.task,
+        strategy=experiment.strategy,
+        schedule=experiment.schedule,
+        fitness=experiment.fitness,
+        budget=experiment.search().lives_at(metrics[-1]["generation"] if metrics else 0),
+        evolve=experiment.comparison.evolve_baselines,
+        seed=experiment.seed,
+    )
+    result = judge(
+        setting,
+        champion_arms(organism, champion_genome, champion.genomes["centroid"]),
         experiment.comparison,
         names=names,
-        seed=experiment.seed,
+        selected=champion.about["validation"],
+        kept=run.arms,
         say=say,
     )
-    result["ledger"]["search_seconds"] = sum(r.get("seconds", 0.0) for r in metrics)
+    result["ledger"]["search"]["seconds"] = sum(r.get("seconds", 0.0) for r in metrics)
+    result["ledger"]["search_seconds"] = result["ledger"]["search"]["seconds"]
     result["ledger"]["comparison_seconds"] = time.perf_counter() - began
     run.write_json("comparison.json", result)
     return result

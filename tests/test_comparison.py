@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import evodev
 from evodev.baselines import BASELINES, Arm, Setting
 from evodev.baselines.factorial import cell
 from evodev.comparison import (
@@ -17,20 +18,20 @@ from evodev.comparison import (
     across_runs,
     asked_for,
     champion_arms,
-    compare,
-    ledger,
+    judge,
     mark_front,
     measure,
-    samples_saved,
-    trade_offs,
+    synapses_of,
+    trade_off,
 )
 from evodev.experiment import Experiment
 from evodev.fitness import Fitness
-from evodev.learners import Episodic, Gradient
+from evodev.learners import Gradient
+from evodev.ledgers import cost, ledger, samples_saved
 from evodev.lifetime import Energy, LifetimeLog, probe_steps
 from evodev.network import Network
 from evodev.organism import Organism
-from evodev.report.table import rows
+from evodev.report.table import console_table, rows
 from evodev.search import Schedule, Strategy
 from evodev.statistics import interval
 from evodev.substrate import mlp
@@ -46,15 +47,21 @@ BUDGET = 100
 def _compare(organism: Organism, task: Task, config: Comparison, **options: Any) -> dict[str, Any]:
     """A comparison of a random genome, as if 100 lives had been spent on it."""
     genomes = jax.random.normal(jax.random.key(0), (3, organism.genome_spec.size))
-    setting = {
-        "initial": genomes[2],
-        "task": task,
-        "strategy": Strategy("Open_ES", 4),
-        "schedule": Schedule(2, lives=2, validation_lives=2, block=1, probes=2),
-        "fitness": Fitness(),
-        "budget": BUDGET,
-    }
-    return compare(organism, genomes[0], genomes[1], setting, config, **options)
+    setting = Setting(
+        organism=organism,
+        champion=genomes[0],
+        initial=genomes[2],
+        synapses=synapses_of(organism, genomes[0], key=jax.random.key(0)),
+        task=task,
+        strategy=Strategy("Open_ES", 4),
+        schedule=Schedule(2, lives=2, validation_lives=2, block=1, probes=2),
+        fitness=Fitness(),
+        budget=BUDGET,
+        evolve=config.evolve_baselines,
+        seed=0,
+    )
+    own = champion_arms(organism, genomes[0], genomes[1])
+    return judge(setting, [*own, *options.pop("arms", ())], config, **options)
 
 
 @dataclass(frozen=True)
@@ -234,17 +241,6 @@ def test_baselines_with_evolved_hyperparameters_stay_within_the_budget(experimen
         assert result["arms"][name]["tuning_lives"] > 30 * 8
 
 
-def test_labels_that_mean_nothing_are_predicted_by_no_arm(one_device: None) -> None:
-    task = Blobs(shots=4, probes=8, informative=False)
-    result = _compare(Organism(CHAIN, DIRECT, Episodic()), task, Comparison(lives=64, evolve_baselines=False))
-    assert len(result["arms"]) > 8
-    for name, arm in result["arms"].items():
-        accuracy = arm["curves"]["accuracy"]
-        assert abs(accuracy["mean"][-1] - 0.5) < 0.08, name
-        if "loss" in arm["curves"]:
-            assert arm["curves"]["loss"]["mean"][-1] > np.log(2) - 0.02, name
-
-
 def test_regression_is_compared_by_loss_alone() -> None:
     result = _compare(guesser(), Line(), Comparison(lives=8, evolve_baselines=False), names=["initial genome", "1-NN on inputs"])
     assert set(result["arms"]) == {CHAMPION, CENTROID, "initial genome"}
@@ -271,14 +267,13 @@ def test_a_continual_life_also_tells_what_was_retained(one_device: None) -> None
 
 def test_a_perfect_guess_has_no_loss() -> None:
     organism = Organism(guesser().substrate, DIRECT, Guess(center=1.0))
-    genomes = jnp.zeros((3, organism.genome_spec.size))
-    setting = {
-        "initial": genomes[0], "task": Line(), "strategy": Strategy("Open_ES", 4), "schedule": Schedule(),
-        "fitness": Fitness(), "budget": 1,
-    }  # fmt: skip
-    result = compare(organism, genomes[0], genomes[1], setting, Comparison(lives=4), names=[])
-    assert result["arms"][CHAMPION]["scores"]["aulc"]["value"] == pytest.approx(0, abs=1e-6)
-    assert result["arms"][CHAMPION]["scores"]["jumpstart"]["value"] == pytest.approx(1.0)
+    given = jnp.zeros(organism.genome_spec.size)
+    network, genes = organism.develop(given, key=jax.random.key(0))
+    mine = evodev.arm("mine", network, organism.learner, organism.substrate, genes=genes)
+    result = evodev.compare(Line(), [mine], Comparison(lives=4), names=[])
+    assert result["judged"] == "mine"
+    assert result["arms"]["mine"]["scores"]["aulc"]["value"] == pytest.approx(0, abs=1e-6)
+    assert result["arms"]["mine"]["scores"]["jumpstart"]["value"] == pytest.approx(1.0)
 
 
 # parts of a comparison
@@ -361,7 +356,7 @@ def test_the_ledger_says_when_a_search_has_paid_for_itself(
         "untuned": _entry("baseline", [0.0, 0.0, 0.0, 0.0]),
     }
     setting = _setting(schedule=Schedule(probes=3))
-    out = ledger(setting, report, samples=8)
+    out = ledger(setting, report, CHAMPION)
     assert (out["outer_lifetimes"], out["outer_samples"], out["baseline_tuning_lifetimes"]) == (BUDGET, 800, 80)
     assert out["best_baseline"] == "tuned"
     assert out.get("samples_saved_per_life") == saved
@@ -404,11 +399,11 @@ def test_an_arm_that_does_not_tell_its_traffic_has_no_trade_off_with_it() -> Non
     loss, one = np.ones((2, 3)), np.ones(2)
     log = LifetimeLog(loss, loss, 1000 * one, one, np.zeros(2, bool))  # type: ignore[arg-type]
     told = replace(log, energy=Energy(loss, 4000 * loss, one, one))  # type: ignore[arg-type]
-    logs = {"tells": told, "silent": log}
-    assert trade_offs(logs, Fitness(traffic_cost=1.0), (0, 1, 2)) == {name: {"aulc": -1.0, "operations": -1.0} for name in logs}
+    for own in (told, log):
+        assert trade_off(own, Fitness(traffic_cost=1.0), (0, 1, 2)) == {"aulc": -1.0, "operations": -1.0}
     both = Fitness(objectives=("traffic", "final"))
-    assert trade_offs(logs, both, (0, 1, 2)) == {"tells": {"traffic": -4.0, "final": -1.0}}
-    assert trade_offs({"silent": log}, both, (0, 1, 2)) == {}
+    assert trade_off(told, both, (0, 1, 2)) == {"traffic": -4.0, "final": -1.0}
+    assert trade_off(log, both, (0, 1, 2)) is None
 
 
 def test_several_runs_are_merged_with_intervals_over_runs() -> None:
@@ -475,6 +470,110 @@ def test_a_life_that_acts_has_returns_and_samples_to_a_score(task: Acting) -> No
     assert "accuracy" not in entry["curves"]
     found = entry["scores"]["samples_to"]["0.5"]
     assert (found["value"], found["censored"]) == ((1 + schedule[-1]) / 2, 0.5)
+
+
+# what is kept, and anyone's network
+
+
+class Counted(dict[str, Any]):
+    """A memory that breaks off after so many arms."""
+
+    left = 3
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        super().__setitem__(key, json.loads(json.dumps(value)))
+
+
+def test_a_comparison_that_was_broken_off_goes_on_where_it_was(one_device: None) -> None:
+    names = ["champion's mask, shuffled weights", "initial genome", "1-NN on inputs"]
+    organism, task, config = (
+        Organism(CHAIN, DIRECT, Gradient()),
+        Blobs(shots=4),
+        Comparison(lives=4, bootstrap=100, levels="none"),
+    )
+    whole = _compare(organism, task, config, names=names)
+    kept, said = Counted(), list[str]()
+    with pytest.raises(KeyboardInterrupt):
+        _compare(organism, task, config, names=names, kept=kept)
+    kept.left = 9
+    again = _compare(organism, task, config, names=names, kept=kept, say=said.append)
+    assert [line for line in said if "kept from before" in line] == [
+        f"{name}: kept from before" for name in (CHAMPION, CENTROID, "initial genome")
+    ]
+    for result in (whole, again):
+        for entry in result["arms"].values():
+            del entry["seconds"], entry["tuning"]
+        del result["ledger"]
+    assert json.loads(json.dumps(again)) == json.loads(json.dumps(whole))
+    # other lives are other content
+    _compare(organism, task, replace(config, lives=5), names=["1-NN on inputs"], kept=kept, say=said.append)
+    assert said[-1] == "1-NN on inputs: done"
+
+
+def test_an_arm_is_the_same_whatever_others_are_asked_for_beside_it(one_device: None) -> None:
+    organism, config = Organism(CHAIN, DIRECT, Gradient()), Comparison(lives=4, bootstrap=100, levels="none")
+    name = "champion's mask, fresh weights"
+    alone, among = (
+        _compare(organism, Blobs(shots=4), config, names=names)["arms"][name] for names in ([name], ["initial genome", name])
+    )
+    assert alone["curves"] == among["curves"]
+
+
+def test_anyones_network_is_set_against_baselines_and_taken_apart(one_device: None) -> None:
+    task, learner = Blobs(shots=4), Gradient()
+    weights = {p.name: 0.3 * jax.random.normal(jax.random.key(i), CHAIN.shape(p)) for i, p in enumerate(CHAIN.projections)}
+    masks = {name: (jnp.abs(w) > 0.1).astype(jnp.float32) for name, w in weights.items()}
+    ones = {p.name: jnp.ones(p.size) for p in CHAIN.populations}
+    network = Network({n: w * masks[n] for n, w in weights.items()}, masks, {}, {n: 0 * o for n, o in ones.items()}, ones)
+    mine = evodev.arm("mine", network, learner, CHAIN, note="by hand")
+    names = ["champion's mask, fresh weights", "random genome", "initial genome", "neurons relabelled", "1-NN on inputs"]
+    config = evodev.Comparison(lives=4, bootstrap=100)
+    result = evodev.compare(task, [mine], config, names=names)
+    # what never grew from genes has no genome to be redrawn
+    assert set(result["arms"]) == {"mine", "champion's mask, fresh weights", "neurons relabelled", "1-NN on inputs"}
+    synapses = int(sum(mask.sum() for mask in masks.values()))
+    assert result["arms"]["mine"]["synapses"] == result["arms"]["champion's mask, fresh weights"]["synapses"] == synapses
+    assert result["arms"]["neurons relabelled"]["scores"]["aulc_minus_champion"]["value"] == pytest.approx(0, abs=1e-5)
+    assert set(result["levels"]) == {"train", "validation"}
+    assert set(result["levels"]["train"]["arms"]) == {"mine", "1-NN on inputs"}
+    assert result["winners_curse"] is None
+    console_table(result)
+    with pytest.raises(ValueError, match=r"projection .* needs weights of shape \(.*\), given \(1, 1\)"):
+        evodev.arm("mine", replace(network, weights=dict.fromkeys(weights, jnp.ones((1, 1)))), learner, CHAIN)
+    with pytest.raises(ValueError, match="arms: two have one name"):
+        evodev.compare(task, [mine, mine], config, names=[])
+    with pytest.raises(ValueError, match="arms: give at least one of your own"):
+        evodev.compare(task, [], config)
+
+
+def test_the_choice_of_a_champion_is_repeated_on_fresh_lives(one_device: None) -> None:
+    organism, config = Organism(CHAIN, DIRECT, Gradient()), Comparison(lives=16, bootstrap=100)
+    result = _compare(organism, Blobs(shots=4), config, names=[], selected=-0.1)
+    curse, level = result["winners_curse"], result["levels"]["validation"]["arms"]
+    assert curse["selected"]["value"] == -0.1
+    assert curse["fresh"] == level[CHAMPION]["fitness"]
+    # nothing is held out of this task, so that all its levels are fresh draws of one family
+    own = result["arms"][CHAMPION]["scores"]["aulc"]
+    assert own["lo"] - 0.3 < level[CHAMPION]["aulc"]["value"] < own["hi"] + 0.3
+    assert level[CHAMPION]["aulc"]["value"] != own["value"]
+
+
+def test_what_tuning_took_is_told_in_all_units(result: dict[str, Any], experiment: Experiment) -> None:
+    samples = experiment.task.steps * experiment.task.batch
+    for name, entry in result["arms"].items():
+        tuning = entry["tuning"]
+        assert (tuning["lives"], tuning["samples"]) == (entry["tuning_lives"], entry["tuning_lives"] * samples), name
+        assert tuning["environment_steps"] is None
+        assert tuning["operations"] == pytest.approx(tuning["samples"] * entry["scores"]["synops_per_sample"])
+    search, both = result["ledger"]["search"], result["ledger"]["baselines"]
+    assert (search["lives"], search["samples"]) == (BUDGET, BUDGET * samples)
+    assert both["lives"] == result["ledger"]["baseline_tuning_lifetimes"]
+    assert both["seconds"] > 0
+    acting = cost(3, 10.0, _setting(task=Levers(episodes=5)))
+    assert (acting["samples"], acting["environment_steps"], acting["operations"]) == (0, 3 * 5 * 2, 3 * 5 * 2 * 10.0)
 
 
 def test_slow_baselines_are_built_only_when_asked_for_by_name() -> None:

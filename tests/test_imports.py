@@ -13,12 +13,12 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "types",
-        "statistics",
+        "content statistics",
         "genome heads pareto ranking substrate",
         "network",
         "compactness",
         "decoders learners tasks",
-        "models onnx",
+        "levels models onnx",
         "organism",
         "episodes",
         "lifetime",
@@ -27,6 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "search",
         "compress",
         "baselines",
+        "fairness ledgers",
         "comparison",
         "analysis report",
         "experiment",

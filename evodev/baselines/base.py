@@ -83,6 +83,11 @@ class Setting:
     seed: int
     shared: dict[Any, Any] = field(default_factory=dict, compare=False)
 
+    @property
+    def grows(self) -> bool:
+        """Whether the champion grew from genes; a network that was given has none."""
+        return self.organism.decoder.genome_spec(self.organism.substrate).size > 0
+
 
 Report = Callable[[str], None]
 

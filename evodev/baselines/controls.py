@@ -78,7 +78,7 @@ class InitialGenome(Baseline):
     role: ClassVar[Role] = "control"
 
     def applies(self, setting: Setting) -> bool:
-        return True
+        return setting.grows
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
         organism = setting.organism
@@ -97,6 +97,9 @@ class InitialGenome(Baseline):
 
 class OtherGenome(Control):
     """A control that grows from other decoder genes than the champion's; learner genes kept."""
+
+    def applies(self, setting: Setting) -> bool:
+        return setting.grows
 
     @abstractmethod
     def genes(self, setting: Setting, spec: GenomeSpec, *, key: Key) -> Genome:

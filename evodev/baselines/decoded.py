@@ -23,7 +23,7 @@ class ThroughDecoder(MetaLearned):
     rates: tuple[float, ...] = (0.02, 0.05)
 
     def applies(self, setting: Setting) -> bool:
-        return super().applies(setting) and "targets" in setting.organism.learner.needs
+        return super().applies(setting) and setting.grows and "targets" in setting.organism.learner.needs
 
     def plans(self, setting: Setting, *, key: Key) -> list[Plan]:
         organism, plans = setting.organism, []

@@ -90,7 +90,7 @@ class RandomSearch(Baseline):
     routine: ClassVar[bool] = False
 
     def applies(self, setting: Setting) -> bool:
-        return True
+        return setting.grows
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
         organism, schedule, spec = setting.organism, setting.schedule, setting.organism.genome_spec

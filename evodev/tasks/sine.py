@@ -21,15 +21,19 @@ class Sine(Task):
         shots: labelled points of a life (the paper's K).
         updates: learning steps, each on all points.
         probes: fresh points by which the life is probed.
+        amplitude: its least and largest value.
     """
 
     shots: int = 10
     updates: int = 10
     probes: int = 50
+    amplitude: tuple[float, float] = (0.1, 5.0)
     problem: ClassVar[Literal["classification", "regression"]] = "regression"
 
     def __post_init__(self) -> None:
         check_counts(self, "shots", "updates", "probes")
+        if not 0 <= self.amplitude[0] < self.amplitude[1]:
+            raise ValueError(f"task: amplitude must be a range above 0, given {self.amplitude}")
 
     @property
     def inputs(self) -> int:
@@ -58,7 +62,7 @@ class Sine(Task):
     @property
     def ignorant_loss(self) -> float:
         # E[amplitude^2] * E[sin^2]; the second factor is 1/2 to within 1%
-        low, high = 0.1, 5.0
+        low, high = self.amplitude
         return (high**3 - low**3) / (3 * (high - low)) / 2
 
     @property
@@ -68,7 +72,7 @@ class Sine(Task):
     def sample(self, split: Split, *, key: Key) -> Life:
         check_split(split)
         key_amplitude, key_phase, key_points, key_probes = jax.random.split(key, 4)
-        amplitude = jax.random.uniform(key_amplitude, (), minval=0.1, maxval=5.0)
+        amplitude = jax.random.uniform(key_amplitude, (), minval=self.amplitude[0], maxval=self.amplitude[1])
         phase = jax.random.uniform(key_phase, (), minval=0.0, maxval=jnp.pi)
         points = jax.random.uniform(key_points, (self.shots, 1), minval=-5.0, maxval=5.0)
         probes = jax.random.uniform(key_probes, (self.probes, 1), minval=-5.0, maxval=5.0)

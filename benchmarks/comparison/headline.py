@@ -1,0 +1,284 @@
+"""The headline: the default preset over ten outer seeds against every kind of arm.
+
+    python -m benchmarks.comparison.headline [--seeds K] [--minutes M] [--arms NAME ...] [--finished]
+
+Ten searches of the preset `few-shot-digits` as shipped, and for each of them the arms below on 64 held-out lives of unseen
+classes, through `evodev.comparison.judge`, with all that it tunes. The unit is the outer seed. A search's champion has at most
+20% of the substrate's synapses; sparse arms have as many as the champion.
+
+Written down before the run, the signs expected:
+
+1. The champion's AULC is lower than that of "dense + evolved hyperparameters" and of every arm of sparse training.
+2. It is lower than MAML's, early-stopped on validation classes.
+3. Its accuracy at every probe after birth is no lower than that of the nearest centroid and of 1-NN on the inputs.
+4. Its lead over a network that was meta-learned by gradient through the same decoder is nil or negative: the advantage is in the
+   developmental genome, not in evolving it (seen on one seed before).
+5. Taking the champion apart costs: masks with fresh or shuffled weights and random genomes are worse; other names for neurons
+   change nothing.
+
+Searches and finished arms are kept in benchmarks/comparison/.cache/headline, an arm of a seed a file: a killed script goes on
+where it was. Arms that cost most have fewer seeds where the machine did not allow for more; the rows say how many.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks.common import result_path, write_result
+from evodev.baselines import BASELINES
+from evodev.cli import prepare_jax
+from evodev.comparison import CENTROID, CHAMPION, Comparison
+from evodev.lifetime import probe_steps
+from evodev.presets import preset
+from evodev.runs import Run
+from evodev.statistics import estimate, holm, improvement, interval, paired
+from evodev.workflow import compare_run, search
+
+LIVES = 64
+PROBES = probe_steps(preset("few-shot-digits").task.steps, preset("few-shot-digits").schedule.probes)
+COLOURS = {"evolved": "#1f5fa8", "baseline": "#d9731a", "control": "#7a4fa3", "reference": "#777777"}
+SPARSE_TRAINING = ("magnitude pruning", "SNIP", "GraSP", "SynFlow", "SET", "RigL", "lottery ticket")
+BEATEN = ("dense + evolved hyperparameters", "MAML", *SPARSE_TRAINING)
+"""Beginnings of the names of arms that the champion is to beat."""
+CACHE = Path(__file__).parent / ".cache" / "headline"
+FIRST = (
+    "1-NN on inputs",
+    "nearest centroid on inputs",
+    "dense + evolved hyperparameters",
+    "random sparse + evolved hyperparameters",
+    "initial genome",
+    "random genome",
+    "shuffled genome",
+    "neutral drift",
+    "champion's mask, fresh weights",
+    "champion's mask, shuffled weights",
+    "rewired mask, same degrees",
+    "rewired mask, same layers",
+    "rewired mask, same density",
+    "neurons relabelled",
+    "learning off",
+    "dense + champion's learner",
+    "random sparse + champion's learner",
+)
+"""Arms in the order in which they are run, all seeds of one before the next."""
+
+
+def run_of(seed: int) -> Run:
+    """The finished search of a seed, of which only the lives of the comparison differ from the preset."""
+    path = CACHE / f"seed-{seed}"
+    experiment = replace(preset("few-shot-digits"), seed=seed)
+    run = Run.open(path) if path.exists() else Run.create(path, experiment, command=f"evodev search --seed {seed}")
+    if not (path / "champion.json").exists():
+        search(run)
+    return Run(path, replace(run.experiment, comparison=Comparison(lives=LIVES, levels="none")))
+
+
+def file_of(name: str, seed: int) -> Path:
+    """Where an arm of a seed is kept."""
+    return CACHE / f"arms-{seed}" / f"{''.join(c if c.isalnum() else '-' for c in name)}.json"
+
+
+def kept(name: str, seed: int) -> dict[str, Any] | None:
+    """The comparison of an arm of a seed, if it is finished."""
+    path = file_of(name, seed)
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def one_arm(name: str, seed: int) -> dict[str, Any]:
+    """The comparison of a seed's champion with one baseline, kept once it is finished; with none, for the champion itself."""
+    path = file_of(name, seed)
+    if path.exists():
+        return json.loads(path.read_text())
+    run, began = run_of(seed), time.process_time()
+    if name == CHAMPION:
+        run = replace(run, experiment=replace(run.experiment, comparison=replace(run.experiment.comparison, levels="evolved")))
+    result = compare_run(run, names=[] if name == CHAMPION else [name])
+    result["core_seconds"] = time.process_time() - began
+    path.parent.mkdir(exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(result))
+    partial.replace(path)
+    arm = result["arms"].get(name)
+    score = arm["scores"].get("aulc") if arm else None
+    print(f"{name}, seed {seed}: {score and round(score['value'], 3)}, {result['core_seconds']:.0f} core-s", flush=True)
+    return result
+
+
+Entries = dict[int, dict[str, Any]]
+"""An arm's entry of comparison.json by seed."""
+
+
+def finished(seeds: int) -> tuple[dict[str, Entries], Entries]:
+    """What is finished: entries by arm and seed, the champion and the centroid first; and whole comparisons by seed."""
+    whole = {seed: result for seed in range(seeds) if (result := kept(CHAMPION, seed)) is not None}
+    arms: dict[str, Entries] = {name: {s: r["arms"][name] for s, r in whole.items()} for name in (CHAMPION, CENTROID)}
+    for name in BASELINES:
+        own = {s: r["arms"][name] for s in whole if (r := kept(name, s)) is not None and name in r["arms"]}
+        arms |= {name: own} if own else {}
+    return arms, whole
+
+
+def aulcs(entries: Entries) -> dict[int, float]:
+    """AULC by seed, of an arm that has one."""
+    return {seed: e["scores"]["aulc"]["value"] for seed, e in entries.items() if "aulc" in e["scores"]}
+
+
+def against(name: str, arms: dict[str, Entries], ps: dict[str, float]) -> list[dict[str, Any]]:
+    """Rows of one arm: its AULC, and how the champion fares against it on the seeds that both have."""
+    own = aulcs(arms[name])
+    champion = {seed: value for seed, value in aulcs(arms[CHAMPION]).items() if seed in own}
+    other = np.array([own[seed] for seed in champion])
+    mine = np.array(list(champion.values()))
+    mean, low, high = interval(other, 2000)
+    entry = next(iter(arms[name].values()))
+    many, about = (
+        f"{len(other)} seeds",
+        f"{entry['synapses']:,} synapses; {entry['tuning_lives']:,} tuning lives; {entry['note']}",
+    )
+    rows: list[dict[str, Any]] = [{
+        "label": f"{name}, AULC", "measured": float(mean), "lo": float(low), "hi": float(high), "unit": "nats",
+        "note": f"{many}; {entry['role']}; {about}",
+    }]  # fmt: skip
+    verdict, ahead = paired(other, mine), improvement(-mine[:, None], -other[:, None])
+    target = {"target": 0.0, "met": bool(verdict.lo > 0)} if name.startswith(BEATEN) else {}
+    rows.append({
+        "label": f"{name} less champion, AULC", "measured": verdict.value, "lo": verdict.lo, "hi": verdict.hi, "unit": "nats",
+        "note": f"paired by seed; p {verdict.p:.3g}, Holm-corrected over all arms {ps[name]:.3g}; {many}", **target,
+    })  # fmt: skip
+    rows.append({
+        "label": f"probability that a champion is better than {name}", "measured": ahead.value, "lo": ahead.lo, "hi": ahead.hi,
+        "unit": "", "note": f"of a search and a run of the arm at random; {many}",
+    })  # fmt: skip
+    return rows
+
+
+def accuracies(entries: Entries) -> np.ndarray:
+    """Mean accuracy, (seeds, probes)."""
+    return np.array([e["curves"]["accuracy"]["mean"] for e in entries.values()])
+
+
+def rows_of(arms: dict[str, Entries], whole: Entries) -> list[dict[str, Any]]:
+    """The headline table."""
+    champion = arms[CHAMPION]
+    own = np.array(list(aulcs(champion).values()))
+    middle, density = estimate(own[:, None]), [e["density"] for e in champion.values()]
+    mean, low, high = interval(own, 2000)
+    rows: list[dict[str, Any]] = [
+        {"label": "champion, AULC", "measured": float(mean), "lo": float(low), "hi": float(high), "unit": "nats",
+         "note": f"95% bootstrap over {len(own)} searches; seeds {', '.join(f'{v:.3f}' for v in own)}"},
+        {"label": "champion, IQM of AULC", "measured": middle.value, "lo": middle.lo, "hi": middle.hi, "unit": "nats",
+         "note": "stratified bootstrap over seeds"},
+        {"label": "champion, share of the substrate's synapses", "measured": float(np.max(density)), "target": 0.2,
+         "met": bool(np.max(density) <= 0.2), "note": "the largest of all seeds; the memory of the read-out counted in"},
+    ]  # fmt: skip
+    others = [name for name in arms if name != CHAMPION and aulcs(arms[name])]
+    tests = {}
+    for name in others:
+        both = [(aulcs(arms[name])[s], v) for s, v in aulcs(champion).items() if s in aulcs(arms[name])]
+        tests[name] = paired(*np.array(both).T).p
+    ps = dict(zip(tests, holm(list(tests.values())), strict=True))
+    for name in others:
+        rows += against(name, arms, ps)
+    for name in ("nearest centroid on inputs", "1-NN on inputs"):
+        seeds = [s for s in champion if s in arms.get(name, {})]
+        if seeds:
+            lead = (accuracies({s: champion[s] for s in seeds}) - accuracies({s: arms[name][s] for s in seeds}))[:, 1:]
+            worst = int(lead.mean(0).argmin())
+            mean, low, high = interval(lead[:, worst], 2000)
+            rows.append({
+                "label": f"least accuracy above {name}, over all probes after birth", "measured": float(mean), "lo": float(low),
+                "hi": float(high), "target": 0.0, "met": bool(low >= 0), "note": f"{len(seeds)} seeds",
+            })  # fmt: skip
+    levels = {seed: result["levels"] for seed, result in whole.items()}
+    for level, about in next(iter(levels.values())).items():
+        for name in about["arms"]:
+            final = [own[level]["arms"][name]["final"]["value"] for own in levels.values()]
+            mean, low, high = interval(np.array(final), 2000)
+            rows.append({
+                "label": f"{name}, accuracy at the end of a life, level {level!r}", "measured": float(mean), "lo": float(low),
+                "hi": float(high), "unit": "", "note": about["held_out"],
+            })  # fmt: skip
+    curse = [r["winners_curse"] for r in whole.values()]
+    mean, low, high = interval(np.array([c["fresh"]["value"] - c["selected"]["value"] for c in curse]), 2000)
+    rows.append({
+        "label": "winner's curse: fitness on fresh lives less that by which the champion was chosen", "unit": "nats",
+        "measured": float(mean), "lo": float(low), "hi": float(high), "note": "validation family; below 0: the choice flattered",
+    })  # fmt: skip
+    return rows
+
+
+def draw(arms: dict[str, Entries]) -> None:
+    """AULC of every arm, a point a seed; and accuracy within a life of the strongest of each kind."""
+    figure = Figure(figsize=(12.5, 0.24 * len(arms) + 2.2), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
+    named = sorted((n for n in arms if aulcs(arms[n])), key=lambda n: -np.mean(list(aulcs(arms[n]).values())))
+    for place, name in enumerate(named):
+        values = np.array(list(aulcs(arms[name]).values()))
+        colour = COLOURS[next(iter(arms[name].values()))["role"]]
+        left.plot(values, np.full(len(values), place), "o", color=colour, alpha=0.35, markersize=4)
+        mean, low, high = interval(values, 2000)
+        left.errorbar(float(mean), place, xerr=[[float(mean - low)], [float(high - mean)]], fmt="o", color=colour, markersize=6)
+    left.set_yticks(range(len(named)), named, fontsize=9)
+    left.axvline(float(np.mean(list(aulcs(arms[CHAMPION]).values()))), color=COLOURS["evolved"], linewidth=0.8, linestyle=":")
+    left.set_xlabel("AULC on unseen classes, nats (lower is better); a point a seed, mean with 95% interval")
+    shown = dict.fromkeys([CHAMPION, "1-NN on inputs", "nearest centroid on inputs"])
+    for role, many in (("baseline", 4), ("control", 1)):
+        own = [n for n in reversed(named) if next(iter(arms[n].values()))["role"] == role and n != "neurons relabelled"]
+        shown |= dict.fromkeys(own[:many])
+    for number, name in enumerate(n for n in shown if n in arms):
+        curve = accuracies(arms[name])
+        mean, low, high = interval(curve, 2000)
+        line = {"color": COLOURS["evolved"], "linewidth": 2.4} if name == CHAMPION else {"color": f"C{number}", "linewidth": 1.4}
+        right.plot(range(curve.shape[1]), mean, label=name, **line)
+        right.fill_between(range(curve.shape[1]), low, high, color=line["color"], alpha=0.15, linewidth=0)
+    right.set_xticks(range(len(PROBES)), [str(p) for p in PROBES])
+    right.set_xlabel("samples a class")
+    right.set_ylabel("accuracy on unseen classes")
+    right.legend(frameon=False, fontsize=9)
+    for axis in (left, right):
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(result_path("comparison", "headline").with_suffix(".png"), dpi=130)
+
+
+def write(seeds: int) -> None:
+    """The result of what is finished, and its figure."""
+    arms, whole = finished(seeds)
+    spent = sum(r["core_seconds"] for name in (CHAMPION, *BASELINES) for s in whole if (r := kept(name, s)) is not None)
+    budget = (
+        f"{len(whole)} searches of the preset as shipped (80,640 lives each); {LIVES} held-out lives an arm; "
+        f"{spent / 60:.0f} core-minutes for the arms"
+    )
+    command = f"python -m benchmarks.comparison.headline --seeds {seeds}"
+    rows = rows_of(arms, whole)
+    write_result("comparison", "headline", rows, command=command, seeds=len(whole), budget=budget, figure="headline.png")
+    draw(arms)
+    for entry in rows:
+        low, high = (entry.get(bound, entry["measured"]) for bound in ("lo", "hi"))
+        print(f"{entry['label']:85} {entry['measured']:.3f} [{low:.3f}, {high:.3f}] {entry.get('met', '')}")
+
+
+def main() -> None:
+    """Run what is missing, for so long; write the result of what is finished."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no arm after so long")
+    parser.add_argument("--arms", nargs="*", default=[CHAMPION, *FIRST], choices=[CHAMPION, *BASELINES])
+    parser.add_argument("--finished", action="store_true", help="run nothing, write what is finished")
+    options = parser.parse_args()
+    prepare_jax()
+    until = time.monotonic() + 60 * options.minutes
+    for name in options.arms:
+        for seed in range(options.seeds):
+            if not options.finished and time.monotonic() < until:
+                one_arm(name, seed)
+    write(options.seeds)
+
+
+if __name__ == "__main__":
+    main()
