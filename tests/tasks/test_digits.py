@@ -37,7 +37,7 @@ def test_held_out_digits_make_up_validation_and_nothing_else() -> None:
     folded = PLAIN.folded()
     assert folded == PLAIN  # four ways of six digits leave no life of other digits
     task = replace(PLAIN, ways=2).folded()
-    assert task.validation_digits == (4, 5)
+    assert task.fold == (4, 5)
     assert task.folded() == task
     digits, images = {}, {}
     for split in SPLITS:
@@ -47,7 +47,7 @@ def test_held_out_digits_make_up_validation_and_nothing_else() -> None:
     # images of theirs that would have been trained on, too
     trained = {image.tobytes() for image in _images(replace(PLAIN, ways=2), "train")[0].reshape(-1, 64)}
     assert images["validation"] & trained
-    assert FewShotDigits().folded().validation_digits == (3, 4, 5)  # six classes, in two rotations, for five ways
+    assert FewShotDigits().folded().fold == (3, 4, 5)  # six classes, in two rotations, for five ways
 
 
 def test_a_label_means_one_class_in_a_life_and_another_in_the_next(plain) -> None:
@@ -100,10 +100,10 @@ def test_without_shift_a_digit_is_in_the_middle() -> None:
         ({"ways": 1}, "ways must be from 2 to 8"),
         ({"rotations": (0,), "ways": 5}, "ways must be from 2 to 4"),
         (
-            {"validation_digits": (6,)},
-            r"validation_digits must be different digits out of 0-5, and not all of them; given \(6,\)",
+            {"fold": (6,)},
+            r"fold must be different digits out of 0-5, and not all of them; given \(6,\)",
         ),
-        ({"validation_digits": (5,)}, r"ways must be from 2 to 2, .* \(1 validation digits x 2 rotations\); given 5"),
+        ({"fold": (5,)}, r"ways must be from 2 to 2, .* \(1 validation digits x 2 rotations\); given 5"),
         ({"shots": 0}, "shots must be at least 1"),
         ({"probes": 0}, "probes must be at least 1"),
         ({"shots": 100}, r"shots \+ probes must be at most \d+, the images of the rarest digit; given 100 \+ 8"),
