@@ -99,10 +99,7 @@ def test_without_shift_a_digit_is_in_the_middle() -> None:
         ({"ways": 9}, r"ways must be from 2 to 8, the classes of the smallest family \(4 test digits x 2 rotations\); given 9"),
         ({"ways": 1}, "ways must be from 2 to 8"),
         ({"rotations": (0,), "ways": 5}, "ways must be from 2 to 4"),
-        (
-            {"fold": (6,)},
-            r"fold must be different digits out of 0-5, and not all of them; given \(6,\)",
-        ),
+        ({"fold": (6,)}, "fold must be some of the digits 0-5, not all"),
         ({"fold": (5,)}, r"ways must be from 2 to 2, .* \(1 validation digits x 2 rotations\); given 5"),
         ({"shots": 0}, "shots must be at least 1"),
         ({"probes": 0}, "probes must be at least 1"),
