@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from evodev.baselines.factorial import effects
 from evodev.comparison import CHAMPION, mark_front
 from evodev.fairness import rules
 from evodev.statistics import equivalent, estimate, holm, improvement, interval, jointly, paired, profile
@@ -48,6 +49,8 @@ def across_runs(comparisons: Sequence[dict[str, Any]], bootstrap: int = 1000, ma
             arm["by_seed"] = found
     areas = {n: np.array(a["by_seed"]["aulc"]) for n, a in out["arms"].items() if "aulc" in a.get("by_seed", {})}
     champion = out.get("judged") or CHAMPION
+    if "factorial" in out:
+        out["factorial"] = effects(areas, bootstrap)
     if seeds < 2 or champion not in areas:
         return out
     ignorant = out.get("ignorant_loss")

@@ -14,6 +14,7 @@ import numpy as np
 
 from evodev.baselines import BASELINES, Arm, Setting
 from evodev.baselines.base import Baseline, Report
+from evodev.baselines.factorial import effects
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.compactness import compactness
 from evodev.content import digest, source
@@ -98,6 +99,11 @@ def champion_arms(organism: Organism, champion: Genome, centroid: Genome) -> lis
 def live_arm(arm: Arm, setting: Setting, lives: Life | World, *, key: Key) -> LifetimeLog:
     """Logs of one arm, a life each along the first axis."""
     count = jax.tree.leaves(lives)[0].shape[0]
+    if arm.known is not None:
+        probes = len(probe_steps(setting.task.steps, setting.schedule.probes))
+        told: list[Any] = [np.full((count, probes), value) for value in arm.known]
+        none: Any = np.zeros(count)
+        return LifetimeLog(told[0], told[1], none, none, none > 0, batch=setting.task.batch)
     # what fits the cache depends on the learner and the substrate, not on how the network came about
     like = Organism(arm.substrate, RandomNetwork(), arm.learner)
     log = live_subjects(
@@ -208,17 +214,20 @@ def mark_front(arms: dict[str, dict[str, Any]]) -> None:
 def asked_for(names: Sequence[str] | None) -> dict[str, Baseline]:
     """Baselines in their order: the routine ones for None, those named (in capitals or not), or every one for ``all``.
 
+    A name may be that of a group (``factorial``).
+
     Raises:
         ValueError: for a name that no baseline has.
     """
     if names is None:
         return {name: baseline for name, baseline in BASELINES.items() if baseline.routine}
     known, wanted = {name.lower(): name for name in BASELINES}, {name.lower() for name in names}
-    for name in sorted(wanted - set(known) - {"all"}):
+    groups = {baseline.group for baseline in BASELINES.values()} - {""}
+    for name in sorted(wanted - set(known) - groups - {"all"}):
         near = [known[n] for n in get_close_matches(name, list(known), n=1)]
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"arms: no baseline {name!r}; {hint}Known: all, {', '.join(BASELINES)}")
-    return {name: baseline for name, baseline in BASELINES.items() if wanted & {"all", name.lower()}}
+        raise ValueError(f"arms: no baseline {name!r}; {hint}Known: all, {', '.join([*sorted(groups), *BASELINES])}")
+    return {name: baseline for name, baseline in BASELINES.items() if wanted & {"all", name.lower(), baseline.group}}
 
 
 def synapses_of(organism: Organism, genome: Genome, *, key: Key) -> int:
@@ -294,6 +303,7 @@ def judge(
         "span": list(task.span) if isinstance(task, Acting) and task.span else None,
         "held_out": task.held_out,
         "arms": report,
+        "factorial": effects(areas, config.bootstrap),
         "levels": trial.levels(report),
         "winners_curse": winners_curse(report[judged], selected),
         "ledger": ledger(setting, report, judged),
@@ -344,7 +354,8 @@ class Trial:
         areas = None
         if arm.has_loss:
             areas = np.asarray(aulc(cast(Any, worst_where_failed(log.loss, setting)), self.schedule), np.float64).tolist()
-            point = trade_off(log, setting.fitness, self.schedule)
+            # a reference has no network whose cost could be set against its loss
+            point = None if arm.role == "reference" else trade_off(log, setting.fitness, self.schedule)
             entry |= {"objectives": point} if point else {}
         if arm.role == "evolved" and arm.genome_size and arm.develop == setting.organism.hatch:
             grown = jax.jit(lambda g: setting.organism.develop(g, key=key_build)[0])(arm.subject)

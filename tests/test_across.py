@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from evodev.across import THRESHOLDS, across_runs, fairness_across, power_of, profiles
+from evodev.baselines.factorial import cell
 from evodev.comparison import CENTROID, CHAMPION, mark_front
 from evodev.fairness import rules
 from evodev.statistics import holm, interval, jointly, paired
@@ -65,6 +66,18 @@ def test_several_runs_are_merged_with_intervals_over_runs() -> None:
 def test_runs_of_different_kinds_are_not_merged(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"compare: runs differ in {next(iter(changes))}: .*; compare like with like"):
         across_runs([_run(1.0), _run(2.0, **changes)])
+
+
+def test_a_factorial_of_several_runs_has_intervals_over_runs() -> None:
+    def arm(aulc: float) -> dict[str, Any]:
+        return {"role": "control", "scores": {"aulc": {"value": aulc, "lo": aulc, "hi": aulc}}}
+
+    whole, without = cell((True,) * 4), cell((False, True, True, True))
+    runs = [_run(1.0, arms={whole: arm(1.0), without: arm(1.0 + gain)}, factorial={}) for gain in (1.0, 3.0)]
+    topology = across_runs(runs, bootstrap=200)["factorial"]["topology"]
+    assert topology["main"] == topology["last"]
+    assert (topology["main"]["value"], topology["main"]["lo"], topology["main"]["hi"]) == (2.0, 1.0, 3.0)
+    assert across_runs([_run(1.0, factorial={}), _run(2.0, factorial={})])["factorial"] == {}
 
 
 def test_levels_the_winners_curse_and_tuning_are_merged_where_every_run_has_them() -> None:

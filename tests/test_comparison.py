@@ -514,5 +514,6 @@ def test_slow_baselines_are_built_only_when_asked_for_by_name() -> None:
     assert "MAML" not in ROUTINE
     assert set(asked_for(["initial genome", "maml"])) == {"MAML", "initial genome"}
     assert asked_for(["all"]) == BASELINES
+    assert set(asked_for(["factorial"])) == {name for name in BASELINES if name.startswith("factorial T")}
     with pytest.raises(ValueError, match="did you mean 'Reptile'"):
         asked_for(["reptil"])

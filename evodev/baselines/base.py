@@ -34,6 +34,7 @@ class Arm:
         has_loss: whether its outputs are probabilities; a nearest neighbour has only an accuracy.
         tuning_lives: lives spent on choosing it.
         note: what was tuned, and on what, in one phrase.
+        known: loss and score that it has by definition at every probe: a line in the table, for which nobody lives.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Arm:
     has_loss: bool = True
     tuning_lives: int = 0
     note: str = ""
+    known: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ class Baseline(ABC):
     role: ClassVar[Role] = "baseline"
     routine: ClassVar[bool] = True
     """Part of every comparison; one that is not is only built when asked for by name."""
+    group: ClassVar[str] = ""
+    """A name by which to ask for all of a kind at once."""
 
     @abstractmethod
     def applies(self, setting: Setting) -> bool:

@@ -14,6 +14,7 @@ from evodev.baselines.masks import same_degrees, same_density, same_layers
 from evodev.genome import GenomeSpec
 from evodev.network import Network
 from evodev.organism import Organism, shuffle_genes
+from evodev.substrate import Substrate
 from evodev.types import Array, Genes, Genome, Key
 
 DRAWS = 8
@@ -175,16 +176,37 @@ def redrawn(network: Network, masks: dict[str, Array], *, key: Key) -> Network:
 
 @dataclass(frozen=True)
 class FreshWeights(Control):
-    """The champion's masks with Gaussian weights of the same mean and variance a projection."""
+    """The champion's masks with moment-matched Gaussian weights: the same mean and variance a projection."""
 
     @property
     def note(self) -> str:
-        return "topology kept, weights redrawn with the same moments"
+        return "topology kept, moment-matched Gaussian weights: each projection's mean and variance"
 
     def draw(self, setting: Setting, *, key: Key) -> Network:
         key_grow, key_weights = jax.random.split(key)
         network = grown(setting, key=key_grow)
         return redrawn(network, network.masks, key=key_weights)
+
+
+def rewired(
+    network: Network, substrate: Substrate, keeps: Literal["degrees", "layers", "density"], *, key: Key
+) -> dict[str, Array]:
+    """Random masks that share the network's degrees, layers or density; see :class:`Rewired`."""
+    rewire = {"degrees": same_degrees, "layers": same_layers, "density": same_density}[keeps]
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    where = living(network, substrate)
+    masks = dict(network.masks)
+    for name, part in rewire({n: np.asarray(masks[n])[of] for n, of in where.items()}, rng).items():
+        mask = np.zeros(masks[name].shape, np.float32)
+        mask[where[name]] = part
+        masks[name] = jnp.asarray(mask)
+    return masks
+
+
+def living(network: Network, substrate: Substrate) -> dict[str, Any]:
+    """Index of the part of each grown matrix that lies between neurons that live."""
+    alive = {name: np.flatnonzero(np.asarray(lives) > 0) for name, lives in network.alive.items()}
+    return {p.name: np.ix_(alive[p.pre], alive[p.post]) for p in substrate.grown}
 
 
 @dataclass(frozen=True)
@@ -210,16 +232,37 @@ class Rewired(Control):
     def draw(self, setting: Setting, *, key: Key) -> Network:
         key_grow, key_weights, key_mask = jax.random.split(key, 3)
         network = grown(setting, key=key_grow)
-        rewire = {"degrees": same_degrees, "layers": same_layers, "density": same_density}[self.keeps]
-        rng = np.random.default_rng(np.asarray(jax.random.key_data(key_mask)))
-        living = {name: np.flatnonzero(np.asarray(alive) > 0) for name, alive in network.alive.items()}
-        where = {p.name: np.ix_(living[p.pre], living[p.post]) for p in setting.organism.substrate.grown}
-        masks = dict(network.masks)
-        for name, part in rewire({n: np.asarray(masks[n])[of] for n, of in where.items()}, rng).items():
-            mask = np.zeros(masks[name].shape, np.float32)
-            mask[where[name]] = part
-            masks[name] = jnp.asarray(mask)
+        masks = rewired(network, setting.organism.substrate, self.keeps, key=key_mask)
         return redrawn(network, masks, key=key_weights)
+
+
+@dataclass(frozen=True)
+class SpectrumMatched(Control):
+    """Every grown matrix with the champion's singular values and random singular vectors.
+
+    Random vectors mix all synapses between neurons that live: no mask survives that.
+    """
+
+    routine: ClassVar[bool] = False
+
+    @property
+    def note(self) -> str:
+        return "singular values of each projection kept, singular vectors random (spectrum-matched); dense"
+
+    def draw(self, setting: Setting, *, key: Key) -> Network:
+        key_grow, key_vectors = jax.random.split(key)
+        network = grown(setting, key=key_grow)
+        weights, masks = dict(network.weights), dict(network.masks)
+        rng = np.random.default_rng(np.asarray(jax.random.key_data(key_vectors)))
+        for name, where in living(network, setting.organism.substrate).items():
+            matrix, mask = np.zeros(weights[name].shape, np.float32), np.zeros(weights[name].shape, np.float32)
+            part = np.asarray(weights[name])[where]
+            if part.size:
+                values = np.linalg.svd(part, compute_uv=False)
+                left, right = (np.linalg.qr(rng.normal(size=(side, len(values))))[0] for side in part.shape)
+                matrix[where], mask[where] = (left * values * rng.choice([-1.0, 1.0], len(values))) @ right.T, 1.0
+            weights[name], masks[name] = jnp.asarray(matrix), jnp.asarray(mask)
+        return replace(network, weights=weights, masks=masks)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ The family: MAML and its first-order form (Finn et al. 2017, arXiv 1703.03400), 
 pretraining, which is told nothing of the life to come.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -17,13 +17,13 @@ import optax
 
 from evodev.baselines.base import Arm, Baseline, Report, Setting
 from evodev.compress import walk
-from evodev.evaluation import choose_chunk, live_subjects, sample_lives
+from evodev.evaluation import Develop, choose_chunk, live_subjects, sample_lives
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import Gradient
 from evodev.lifetime import live, probe_steps
 from evodev.network import Network
 from evodev.organism import Organism
-from evodev.substrate import Substrate
+from evodev.substrate import Substrate, mlp
 from evodev.tasks import Acting, Life, Task
 from evodev.types import Array, Float, Genome, Inputs, Key, Scalar, Targets
 
@@ -109,6 +109,8 @@ class MetaLearning:
         rate: of the outer Adam.
         lives: in each outer step.
         spread: standard deviation of the weights that training starts from; None for that of He et al. 2015.
+        whole: what the learner owns is learned too, as Meta-SGD's rates always are.
+        clip: norm to which a gradient is shortened; none if None.
     """
 
     method: Method = "maml"
@@ -116,6 +118,8 @@ class MetaLearning:
     rate: float = 0.001
     lives: int = 8
     spread: float | None = None
+    whole: bool = False
+    clip: float | None = None
 
     def organism(self, substrate: Substrate, task: Task) -> Organism:
         """Every weight a gene, and plain gradient descent in life."""
@@ -140,11 +144,12 @@ class MetaLearning:
     @property
     def optimiser(self) -> optax.GradientTransformation:
         """Adam, and no step where a batch of lives diverged."""
-        return optax.chain(optax.zero_nans(), optax.adam(self.rate))
+        clip = [] if self.clip is None else [optax.clip_by_global_norm(self.clip)]
+        return optax.chain(optax.zero_nans(), *clip, optax.adam(self.rate))
 
     def loss(self, organism: Organism, task: Task, schedule: tuple[int, ...], genome: Genome, life: Life, *, key: Key) -> Scalar:
         """What is descended, of one life; of Reptile only its gradient means anything."""
-        network, genes = organism.develop(genome, key=key)
+        network, genes = organism.hatch(genome, key=key)
         if self.method == "pretraining":
             return self._unlearned(organism, network, genes, task, life, key=key)
         if self.method == "reptile":
@@ -187,7 +192,7 @@ class MetaLearning:
         """
         # rates are what the task gives, except where they are what is learned
         names = [g.name for g in organism.genome_spec.genes for _ in range(g.size)]
-        learned = np.array([self.method == "meta-sgd" or not n.startswith("learner/") for n in names])
+        learned = np.array([self.whole or self.method == "meta-sgd" or not n.startswith("learner/") for n in names])
 
         def batch_loss(genome: Genome, step: Array, *, key: Key) -> Scalar:
             genome = jnp.where(learned, genome, jax.lax.stop_gradient(genome))
@@ -201,12 +206,33 @@ class MetaLearning:
         return Progress(genome, memory, progress.step + steps), history
 
 
+class Plan(NamedTuple):
+    """One way to meta-train: how it is called, how it goes, whom, and from where."""
+
+    label: str
+    meta: MetaLearning
+    organism: Organism
+    begun: Progress
+
+
+class Look(NamedTuple):
+    """What validation said of a moment of a plan, and the lives spent on getting there since the last one."""
+
+    fitness: float
+    plan: Plan
+    genome: Genome
+    step: int
+    lives: int
+
+
 @dataclass(frozen=True)
 class MetaLearned(Baseline):
-    """Weights at birth learned by gradient through lives, on the champion's substrate, dense.
+    """Weights at birth learned by gradient through lives, dense, on the champion's substrate or on a narrow perceptron.
 
     Each inner rate may spend an equal share of the lives that the champion's search spent, and stops on a plateau of the
-    validation fitness; the moment and the rate that are best there are the arm.
+    validation fitness; the moment and the rate that are best there are the arm. Where a task has training classes to spare
+    (``Task.folded``), validation is of classes held out of training, and the arm is then trained on all of them, from the
+    start, for the number of steps that was best; that too is within the lives of the champion's search.
 
     Attributes:
         method: see :class:`MetaLearning`.
@@ -214,6 +240,7 @@ class MetaLearned(Baseline):
         block: outer steps between two looks at validation.
         patience: looks without a gain of 1% before stopping.
         validation: lives of a look.
+        hidden: sizes of the hidden layers of a perceptron in place of the champion's substrate; None for the latter.
     """
 
     method: Method = "maml"
@@ -221,75 +248,113 @@ class MetaLearned(Baseline):
     block: int = 100
     patience: int = 4
     validation: int = 64
+    hidden: tuple[int, ...] | None = None
     routine: ClassVar[bool] = False
 
     def applies(self, setting: Setting) -> bool:
         return not isinstance(setting.task, Acting) and not setting.organism.substrate.modular
 
+    def plans(self, setting: Setting, *, key: Key) -> list[Plan]:
+        """What validation chooses from."""
+        meta, task = MetaLearning(self.method), setting.task
+        narrow = None if self.hidden is None else mlp((task.inputs, *self.hidden, task.outputs))
+        organism = meta.organism(narrow or setting.organism.substrate, task)
+        return [Plan(f"rate {rate:g}", meta, organism, meta.start(organism, rate, key=key)) for rate in self.rates]
+
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
-        meta = MetaLearning(self.method)
-        organism = meta.organism(setting.organism.substrate, setting.task)
-        looks = [
-            look
-            for rate in self.rates
-            for look in self._train(name, meta, organism, rate, setting, setting.budget // len(self.rates), key=key, say=say)
-        ]
-        best = max(looks, key=lambda look: look.fitness)
-        lives = sum(look.lives for look in looks)
+        best, genome, lives = self.trained(name, setting, key=key, say=say)
+        plan, organism = best.plan, best.plan.organism
+        fold = " on held-out training classes, then trained on all" if setting.task.folded() != setting.task else ""
         return Arm(
             name=name,
             role=self.role,
-            subject=best.genome,
+            subject=genome,
             develop=organism.hatch,
             learner=organism.learner,
             substrate=organism.substrate,
-            stochastic=False,
+            stochastic=organism.decoder.stochastic,
             genome_size=organism.genome_spec.size,
             tuning_lives=lives,
-            note=f"Adam through lives, {best.step} steps of {meta.lives}, rate {best.rate:g} of {len(self.rates)} on validation",
+            note=f"Adam through lives; {best.step} steps of {plan.meta.lives} and {plan.label} by validation{fold}",
         )
 
+    def trained(self, name: str, setting: Setting, *, key: Key, say: Report) -> tuple[Look, Genome, int]:
+        """The best look, the genome trained by it, and the lives spent in all."""
+        task, fold = setting.task, setting.task.folded()
+        key_start, key_train, key_lives, key_look = jax.random.split(key, 4)
+        plans = self.plans(setting, key=key_start)
+        share = setting.budget // (len(plans) + (fold != task))
+        looking = replace(setting, task=fold)
+        keys = key_train, key_lives, key_look
+        looks = [look for plan in plans for look in self._train(name, plan, looking, share, keys, say=say)]
+        best = max(looks, key=lambda look: look.fitness)
+        genome, spent = best.genome, sum(look.lives for look in looks)
+        if fold != task:
+            plan, progress = best.plan, best.plan.begun
+            schedule = probe_steps(task.steps, setting.schedule.probes)
+            for _ in range(best.step // self.block):
+                progress, _ = plan.meta.advance(plan.organism, task, schedule, progress, self.block, key_train)
+            genome, spent = progress.genome, spent + best.step * plan.meta.lives
+            say(f"{name}: {plan.label}, {best.step} steps on all training classes")
+        return best, genome, spent
+
     def _train(
-        self,
-        name: str,
-        meta: MetaLearning,
-        organism: Organism,
-        rate: float,
-        setting: Setting,
-        budget: int,
-        *,
-        key: Key,
-        say: Report,
-    ) -> Iterator["Look"]:
+        self, name: str, plan: Plan, setting: Setting, budget: int, keys: tuple[Key, Key, Key], *, say: Report
+    ) -> Iterator[Look]:
         """Looks at birth and after every block, until a plateau or the end of the budget."""
         task, schedule = setting.task, probe_steps(setting.task.steps, setting.schedule.probes)
-        key_start, key_train, key_lives, key_look = jax.random.split(key, 4)
+        (label, meta, organism, begun), (key_train, key_lives, key_look) = plan, keys
         lives = sample_lives(task, "validation", self.validation, key=key_lives)
-        chunk = choose_chunk(organism, task, subjects=1, lives=self.validation)
-        progress, spent = meta.start(organism, rate, key=key_start), self.validation
-        best, stale = -np.inf, 0
-        while True:
-            log = live_subjects(
-                organism.hatch, progress.genome[None], organism.learner, organism.substrate, task, lives, schedule,
-                key=key_look, stochastic=False, chunk=chunk,
-                ledger=setting.fitness.needs_ledger, online=setting.fitness.needs_online,
-            )  # fmt: skip
-            fitness = float(setting.fitness(log, schedule).mean())
-            yield Look(fitness, rate, progress.genome, int(progress.step), spent)
-            say(f"{name}: rate {rate:g}, step {int(progress.step)}, validation {fitness:.3f}")
-            stale = 0 if fitness > best + 0.01 * abs(best) or not np.isfinite(best) else stale + 1
-            best, budget = max(best, fitness), budget - spent
-            spent = self.block * meta.lives + self.validation
-            if stale >= self.patience or budget < spent:
-                return
-            progress, _ = meta.advance(organism, task, schedule, progress, self.block, key_train)
+
+        def further(progress: Progress) -> Progress:
+            return meta.advance(organism, task, schedule, progress, self.block, key_train)[0]
+
+        def judged(progress: Progress) -> float:
+            fitness = fitness_of(setting, organism, organism.hatch, progress.genome, lives, key=key_look)
+            say(f"{name}: {label}, step {int(progress.step)}, validation {fitness:.3f}")
+            return fitness
+
+        costs = self.block * meta.lives, self.validation
+        for fitness, progress, spent in until_plateau(further, judged, begun, costs, budget, self.patience):
+            yield Look(fitness, plan, progress.genome, int(progress.step), spent)
 
 
-class Look(NamedTuple):
-    """What validation said of a moment of meta-training, and the lives spent on getting there since the last one."""
+def fitness_of(setting: Setting, organism: Organism, develop: Develop, subject: Any, lives: Life, *, key: Key) -> float:
+    """Mean fitness of a subject over lives, with the organism's learner on its substrate."""
+    schedule = probe_steps(setting.task.steps, setting.schedule.probes)
+    log = live_subjects(
+        develop, jax.tree.map(lambda x: jnp.asarray(x)[None], subject), organism.learner, organism.substrate, setting.task, lives,
+        schedule, key=key, stochastic=organism.decoder.stochastic,
+        chunk=choose_chunk(organism, setting.task, subjects=1, lives=len(lives.inputs)),
+        ledger=setting.fitness.needs_ledger, online=setting.fitness.needs_online,
+    )  # fmt: skip
+    return float(setting.fitness(log, schedule).mean())
 
-    fitness: float
-    rate: float
-    genome: Genome
-    step: int
-    lives: int
+
+def until_plateau(
+    further: Callable[[Progress], Progress],
+    judged: Callable[[Progress], float],
+    progress: Progress,
+    costs: tuple[int, int],
+    budget: int,
+    patience: int,
+) -> Iterator[tuple[float, Progress, int]]:
+    """Validation, training, validation: each judgement, of what, and the lives spent since the last one.
+
+    Args:
+        further: trains on by a block.
+        judged: mean fitness on validation lives, higher is better.
+        progress: where to start.
+        costs: lives of a block and of a judgement.
+        budget: lives in all.
+        patience: judgements without a gain of 1% before it ends.
+    """
+    best, stale, spent = -np.inf, 0, costs[1]
+    while True:
+        fitness = judged(progress)
+        yield fitness, progress, spent
+        stale = 0 if fitness > best + 0.01 * abs(best) or not np.isfinite(best) else stale + 1
+        best, budget, spent = max(best, fitness), budget - spent, sum(costs)
+        if stale >= patience or budget < spent:
+            return
+        progress = further(progress)

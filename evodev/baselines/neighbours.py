@@ -11,6 +11,7 @@ from evodev.genome import GenomeSpec, spec_of
 from evodev.learners import Learner
 from evodev.network import Network
 from evodev.substrate import Population, Projection, Substrate
+from evodev.tasks import Task
 from evodev.types import Array, Genes, Inputs, Key, Outputs, Scalar, Targets
 
 
@@ -22,16 +23,14 @@ class Memory(NamedTuple):
     count: Array
 
 
-@dataclass(frozen=True)
-class Neighbours(Learner):
-    """Remembers every sample; answers with the class of the nearest one, or of the nearest class mean.
+class Remembering(Learner):
+    """Remembers every sample of a life, and has no synapse; a leaf says how it answers.
 
     Attributes:
-        kind: ``nearest`` (1-NN) or ``centroid``; both Euclidean.
         capacity: samples in a life.
     """
 
-    kind: Literal["nearest", "centroid"]
+    # declared, not a field: a leaf gives it its place
     capacity: int
 
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
@@ -49,6 +48,22 @@ class Neighbours(Learner):
             state.count + len(inputs),
         )
 
+    def operations(self, network: Network, substrate: Substrate) -> Scalar:
+        return jnp.asarray(0.0)
+
+
+@dataclass(frozen=True)
+class Neighbours(Remembering):
+    """Answers with the class of the nearest sample, or of the nearest class mean.
+
+    Attributes:
+        kind: ``nearest`` (1-NN) or ``centroid``; both Euclidean.
+        capacity: samples in a life.
+    """
+
+    kind: Literal["nearest", "centroid"]
+    capacity: int
+
     def predict(self, genes: Genes, state: Memory, inputs: Inputs, substrate: Substrate) -> Outputs:
         if self.kind == "centroid":
             points = state.labels.T @ state.inputs / jnp.maximum(state.labels.sum(0), 1.0)[:, None]
@@ -58,9 +73,6 @@ class Neighbours(Learner):
         # squared distances less the part that all points share
         distance = (points**2).sum(1) - 2 * inputs @ points.T
         return classes[jnp.where(known, distance, jnp.inf).argmin(1)]
-
-    def operations(self, network: Network, substrate: Substrate) -> Scalar:
-        return jnp.asarray(0.0)
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,12 @@ class Nothing:
     def __call__(self, subject: Any, /, *, key: Key) -> tuple[Network, Genes]:
         nothing = {p.name: jnp.zeros(self.substrate.shape(p)) for p in self.substrate.projections}
         return Network(nothing, nothing, nothing, {}, {}), {}
+
+
+def unwired(task: Task) -> Substrate:
+    """Inputs and outputs of a task, and nothing grown between them."""
+    inputs, outputs = Population("input", (task.inputs,)), Population("output", (task.outputs,))
+    return Substrate((inputs, outputs), (Projection("input", "output", blank=True),))
 
 
 @dataclass(frozen=True)
@@ -86,9 +104,7 @@ class PixelNeighbours(Baseline):
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
         task = setting.task
-        inputs, outputs = Population("input", (task.inputs,)), Population("output", (task.outputs,))
-        substrate = Substrate((inputs, outputs), (Projection("input", "output", blank=True),))
-
+        substrate = unwired(task)
         return Arm(
             name=name,
             role=self.role,

@@ -11,11 +11,18 @@ import numpy as np
 
 from evodev.baselines.base import Arm, Baseline, Report, Setting
 from evodev.baselines.masks import strongest
-from evodev.baselines.random_networks import backprop_organism, best_of_grid, density_of, distinct, rate_grid
-from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_lives
+from evodev.baselines.random_networks import (
+    backprop_organism,
+    best_of_grid,
+    best_of_subjects,
+    distinct,
+    grown_count,
+    rate_grid,
+)
+from evodev.evaluation import sample_lives
 from evodev.learners import Learner
-from evodev.lifetime import probe_steps
 from evodev.network import Network, forward
+from evodev.organism import Organism
 from evodev.substrate import Substrate
 from evodev.tasks import Life, Task
 from evodev.types import Array, Genes, Key, Scalar
@@ -174,18 +181,11 @@ class Pruned(Baseline):
         dense, grid = jnp.zeros(spec.size), rate_grid(organism)
         if self.criterion == "magnitude":
             dense, _, spent = best_of_grid(setting, organism, lives=self.lives)
-        count = round(density_of(setting, "sparse") * sum(int(np.prod(substrate.shape(p))) for p in substrate.grown))
-        lives = sample_lives(setting.task, "train", self.lives, key=key_lives)
+        count = grown_count(setting)
         networks = []
         for own_key in jax.random.split(key_draws, DRAWS):
-            network, genes = organism.develop(dense, key=own_key)
-            if self.criterion == "synflow":
-                masks = by_flow(substrate, network, count)
-            else:
-                args = (self.criterion, setting.task, substrate, organism.learner, genes, network, lives, own_key)
-                masks = strongest({n: np.asarray(s) for n, s in scores_of(*args).items()}, count)
-                spent += self.lives
-            networks.append(masked(network, masks))
+            network, lived = self.cut(setting, organism, organism.develop(dense, key=own_key), count, own_key, key_lives)
+            networks, spent = [*networks, network], spent + lived
         stack = jax.tree.map(lambda *x: jnp.stack(x), *networks)
         subjects = []
         for genome in grid[0]:
@@ -193,9 +193,8 @@ class Pruned(Baseline):
             subjects.append(
                 (stack, {p.name: jnp.exp(values[f"decoder/{p.name}/log_scale"]) for p in substrate.projections}, genes)
             )
-        best = self.best(setting, subjects, organism.learner)
+        best = best_of_subjects(setting, born, subjects, organism.learner, lives=self.lives)
         say(f"{name}: {grid[1][best]}")
-        found = "no data" if self.criterion == "synflow" else f"{self.lives} train lives, each with labels of its own"
         return Arm(
             name=name,
             role=self.role,
@@ -205,22 +204,30 @@ class Pruned(Baseline):
             substrate=substrate,
             stochastic=True,
             tuning_lives=spent + len(subjects) * self.lives,
-            note=f"masks from {found}; {DRAWS} initialisations; grid of {len(subjects)} on validation; {grid[1][best]}",
+            note=f"masks from {self.found}; {DRAWS} initialisations; grid of {len(subjects)} on validation; {grid[1][best]}",
         )
 
-    def best(self, setting: Setting, subjects: list[Any], learner: Learner) -> int:
-        """Which of the subjects does best on the validation lives that all grids are tuned on."""
-        like = backprop_organism(setting, "dense")
-        schedule = probe_steps(setting.task.steps, setting.schedule.probes)
-        key_lives, key_run = jax.random.split(jax.random.fold_in(jax.random.key(setting.seed), 0x641D))
-        validation = sample_lives(setting.task, "validation", self.lives, key=key_lives)
-        scores = []
-        for subject in subjects:  # one at a time: they share their networks, which a stack of subjects would copy
-            log = live_subjects(
-                born, jax.tree.map(lambda x: jnp.asarray(x)[None], subject), learner, like.substrate, setting.task, validation,
-                schedule, key=key_run, stochastic=True,
-                chunk=choose_chunk(like, setting.task, subjects=1, lives=self.lives),
-                devices=device_count(self.lives), ledger=setting.fitness.needs_ledger, online=setting.fitness.needs_online,
-            )  # fmt: skip
-            scores.append(float(setting.fitness(log, schedule).mean()))
-        return int(np.argmax(scores))
+    @property
+    def found(self) -> str:
+        """What the masks come from, in one phrase."""
+        return "no data" if self.criterion == "synflow" else f"{self.lives} train lives, each with labels of its own"
+
+    def cut(
+        self, setting: Setting, organism: Organism, born: tuple[Network, Genes], count: int, key: Key, key_lives: Key
+    ) -> tuple[Network, int]:
+        """A network at birth with ``count`` of its grown synapses, and the lives that it took to find them.
+
+        Args:
+            setting: of the arm.
+            organism: whose network it is.
+            born: the network, dense, and the learner's genes.
+            count: grown synapses to be left.
+            key: of this network's lives.
+            key_lives: which lives; the same for all networks.
+        """
+        network, genes = born
+        if self.criterion == "synflow":
+            return masked(network, by_flow(organism.substrate, network, count)), 0
+        lives = sample_lives(setting.task, "train", self.lives, key=key_lives)
+        scores = scores_of(self.criterion, setting.task, organism.substrate, organism.learner, genes, network, lives, key)
+        return masked(network, strongest({n: np.asarray(s) for n, s in scores.items()}, count)), self.lives

@@ -1,16 +1,17 @@
 """Backprop from scratch, of loss or of reward: dense and random sparse networks of the champion's substrate."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from evodev.baselines.base import Arm, Baseline, Report, Role, Setting
-from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_lives
+from evodev.evaluation import Develop, choose_chunk, device_count, live_subjects, sample_lives
 from evodev.genome import Gene, GenomeSpec, spec_of
-from evodev.learners import ActorCritic, Gradient
+from evodev.learners import ActorCritic, Gradient, Learner
 from evodev.lifetime import probe_steps
 from evodev.network import Network
 from evodev.organism import Organism
@@ -66,6 +67,12 @@ def density_of(setting: Setting, kind: Literal["dense", "sparse"]) -> float:
     return float(np.clip((setting.synapses - blank) / max(substrate.synapses - blank, 1), 1e-4, 1.0))
 
 
+def grown_count(setting: Setting) -> int:
+    """Grown synapses at which a network whose blank slates are whole has as many synapses as the champion's."""
+    substrate = setting.organism.substrate
+    return round(density_of(setting, "sparse") * sum(int(np.prod(substrate.shape(p))) for p in substrate.grown))
+
+
 def distinct(setting: Setting, kind: Literal["dense", "sparse"]) -> bool:
     """Whether the arm is not the dense one again, as it would be beside a dense champion."""
     return kind == "dense" or density_of(setting, kind) < 1
@@ -115,6 +122,23 @@ def hyperparameters(spec: GenomeSpec, *, rate: float, scale: float) -> Genome:
     values = {"log_rate": np.log(rate), "log_scale": np.log(scale)}
     chosen = {g.name: values.get(g.name.rpartition("/")[2], g.center) for g in spec.genes}
     return spec.pack({g.name: jnp.full(g.shape, chosen[g.name]) for g in spec.genes})
+
+
+def best_of_subjects(setting: Setting, develop: Develop, subjects: Sequence[Any], learner: Learner, *, lives: int) -> int:
+    """Which of the subjects does best on the validation lives that all grids are tuned on."""
+    like = Organism(setting.organism.substrate, RandomNetwork(), learner)
+    schedule = probe_steps(setting.task.steps, setting.schedule.probes)
+    key_lives, key_run = jax.random.split(jax.random.fold_in(jax.random.key(setting.seed), 0x641D))
+    validation = sample_lives(setting.task, "validation", lives, key=key_lives)
+    scores = []
+    for subject in subjects:  # one at a time: they share their networks, which a stack of subjects would copy
+        log = live_subjects(
+            develop, jax.tree.map(lambda x: jnp.asarray(x)[None], subject), learner, like.substrate, setting.task, validation,
+            schedule, key=key_run, stochastic=True, chunk=choose_chunk(like, setting.task, subjects=1, lives=lives),
+            devices=device_count(lives), ledger=setting.fitness.needs_ledger, online=setting.fitness.needs_online,
+        )  # fmt: skip
+        scores.append(float(setting.fitness(log, schedule).mean()))
+    return int(np.argmax(scores))
 
 
 def rate_grid(organism: Organism) -> tuple[Genomes, list[str]]:

@@ -96,6 +96,13 @@ class Task(ABC):
     def held_out(self) -> str:
         """One sentence: what validation and test hold out."""
 
+    def folded(self) -> "Task":
+        """This task with some of its training classes held out for validation instead, to stop a training by.
+
+        Itself where validation is of other classes than those trained on already, or where there are too few to spare.
+        """
+        return self
+
     @abstractmethod
     def sample(self, split: Split, *, key: Key) -> Life:
         """Draw one life of a family."""

@@ -15,6 +15,7 @@ from evodev.baselines.controls import (
     Rewired,
     ShuffledGenome,
     ShuffledWeights,
+    SpectrumMatched,
     grown,
     pick,
 )
@@ -75,6 +76,19 @@ def test_fresh_weights_have_the_same_moments(network: Network) -> None:
     assert before.mean() > 0.2  # a mean that is not zero, see GENOME
     assert after.mean() == pytest.approx(before.mean(), abs=4 * before.std() / there.sum() ** 0.5)
     assert after.std() == pytest.approx(before.std(), rel=0.1)
+
+
+def test_a_matched_spectrum_has_the_singular_values_and_other_vectors(network: Network) -> None:
+    changed, own = SpectrumMatched().draw(SETTING, key=jax.random.key(2)), np.asarray(network.weights[GROWN])
+    weights = np.asarray(changed.weights[GROWN])
+    np.testing.assert_allclose(
+        np.linalg.svd(weights, compute_uv=False), np.linalg.svd(own, compute_uv=False), rtol=1e-3, atol=1e-4
+    )
+    # the first left singular vectors have nothing to do with each other, where their values are the same
+    vectors = [np.linalg.svd(matrix)[0][:, 0] for matrix in (own, weights)]
+    assert abs(vectors[0] @ vectors[1]) < 0.5
+    assert np.asarray(changed.masks[GROWN]).all()
+    jax.tree.map(np.testing.assert_array_equal, changed.masks["hidden1->output"], network.masks["hidden1->output"])
 
 
 def test_shuffled_weights_are_the_same_multiset_in_each_projection(network: Network) -> None:

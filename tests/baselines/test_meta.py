@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any, cast, get_args
 
 import jax
@@ -6,14 +7,16 @@ import numpy as np
 import pytest
 
 from evodev.baselines import BASELINES, Setting
-from evodev.baselines.meta import Initialisation, Inner, MetaLearned, MetaLearning, Method
+from evodev.baselines.decoded import ThroughDecoder
+from evodev.baselines.meta import Initialisation, Inner, MetaLearned, MetaLearning, Method, Progress
 from evodev.fitness import Fitness
+from evodev.learners import Gradient
 from evodev.lifetime import live
 from evodev.organism import Organism
 from evodev.search import Schedule, Strategy
 from evodev.substrate import Population, Projection, Substrate, mlp
 from evodev.tasks import Life
-from tests.tiny import Blobs, Line, digits_experiment
+from tests.tiny import DIRECT, Blobs, Line, digits_experiment
 
 WIRE = Substrate(
     (Population("input", (1,), activation="linear"), Population("output", (1,), activation="linear")),
@@ -113,7 +116,7 @@ def test_an_arm_spends_no_more_lives_than_the_champions_search(name: str) -> Non
     setting = Setting(
         organism, genome, genome, 100, task, Strategy("Open_ES", 4), schedule, Fitness(), budget=120, evolve=False, seed=0
     )
-    baseline = MetaLearned(cast(MetaLearned, BASELINES[name]).method, rates=(0.1, 1.0), block=2, validation=8)
+    baseline = replace(cast(MetaLearned, BASELINES[name]), rates=(0.1, 1.0), block=2, validation=8)
     assert not baseline.routine
     assert baseline.applies(setting)
     lines: list[str] = []
@@ -126,4 +129,53 @@ def test_an_arm_spends_no_more_lives_than_the_champions_search(name: str) -> Non
     life: Any = task.sample("test", key=jax.random.key(3))
     log = live(arm.learner, genes, network, arm.substrate, task, life, (0, 1, 8), key=jax.random.key(0))
     assert np.isfinite(np.asarray(log.loss)).all()
-    assert float(np.asarray(network.masks["input->hidden"]).mean()) == 1
+    own = isinstance(baseline, ThroughDecoder)
+    sizes = [p.size for p in arm.substrate.populations]
+    assert sizes == ([64, *baseline.hidden, 2] if baseline.hidden else [64, 4, 2])
+    first = np.asarray(network.masks[arm.substrate.projections[0].name])
+    assert first.mean() == pytest.approx(0.5 if own else 1, abs=0.02)
+    assert arm.genome_size == (organism.genome_spec.size if own else arm.subject.size)
+
+
+def test_the_champions_own_genome_is_moved_by_gradient_its_learner_too() -> None:
+    organism, task = Organism(WIRE, DIRECT, Gradient(loss="squared_error")), Line(3.0, updates=STEPS)
+    initial = organism.genome_spec.pack({g.name: jnp.full(g.shape, g.center) for g in organism.genome_spec.genes})
+    setting = Setting(
+        organism, initial, initial, 2, task, Strategy("Open_ES", 4), Schedule(probes=2), Fitness(), 10_000, evolve=False, seed=0
+    )
+    baseline = ThroughDecoder(rates=(0.05,), block=50, validation=8)
+    look, genome, lives = baseline.trained("own", setting, key=jax.random.key(0), say=lambda line: None)
+    assert lives <= 10_000
+    assert look.step > 0
+    assert look.fitness > -0.5  # a slope of 3 is to be told by a wire, from a loss of about 9
+    moved = {name: float(jnp.abs(genome - initial)[where].max()) for name, where in organism.genome_spec.slices.items()}
+    assert moved["decoder/wiring/input->output/weight"] > 0.1
+    assert moved["learner/input->output/log_rate"] > 0.01
+
+
+def test_stopping_is_by_held_out_classes_and_training_then_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = digits_experiment()
+    organism, task = experiment.organism, experiment.task
+    genome = organism.genome_spec.init(key=jax.random.key(0))
+    setting = Setting(
+        organism, genome, genome, 100, task, Strategy("Open_ES", 4), Schedule(probes=2), Fitness(), 60, evolve=False, seed=0
+    )
+    seen: list[tuple[Any, int]] = []
+
+    def advance(self: Any, organism: Any, task: Any, schedule: Any, progress: Progress, steps: int, key: Any) -> Any:
+        seen.append((task, steps))
+        return progress._replace(genome=progress.genome + 1, step=progress.step + steps), None
+
+    fitness = iter([-3.0, -1.0, -2.0])
+    monkeypatch.setattr(MetaLearning, "advance", advance)
+    monkeypatch.setattr("evodev.baselines.meta.fitness_of", lambda *args, **names: next(fitness))
+    look, trained, lives = MetaLearned(rates=(0.1,), block=1, patience=1, validation=4).trained(
+        "MAML", setting, key=jax.random.key(0), say=lambda line: None
+    )
+    # the fold twice, until it gets worse; then all classes for the one block that was best
+    assert [steps for _, steps in seen] == [1, 1, 1]
+    assert [own == task for own, _ in seen] == [False, False, True]
+    assert seen[0][0] == task.folded()
+    assert (look.fitness, look.step) == (-1.0, 1)
+    assert lives == 3 * 4 + 2 * 8 + 1 * 8
+    np.testing.assert_allclose(trained - look.plan.begun.genome, 1.0, rtol=1e-5)

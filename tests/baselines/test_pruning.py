@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -7,8 +8,10 @@ import numpy as np
 import pytest
 
 from evodev.baselines import BASELINES, Setting
+from evodev.baselines.lottery import Lottery
+from evodev.baselines.masks import strongest
 from evodev.baselines.pruning import DRAWS, Pruned, born, by_flow, gradient_flow, masked, scores_of, sensitivity, synaptic_flow
-from evodev.baselines.random_networks import RandomNetwork, rate_grid
+from evodev.baselines.random_networks import RandomNetwork, backprop_organism, rate_grid
 from evodev.comparison import live_arm
 from evodev.evaluation import sample_lives
 from evodev.fitness import Fitness
@@ -139,13 +142,34 @@ def test_a_pruned_arm_has_the_champions_synapses_and_learns(name: str, setting: 
     assert len(np.unique(masks.reshape(DRAWS, -1), axis=0)) > 1
     assert (np.asarray(networks.masks["hidden1->output"]) == 1).all()
     assert (np.asarray(networks.weights["input->hidden1"])[masks == 0] == 0).all()
-    # two grid points at eight lives; eight masks at eight lives; and the dense network's grid
-    found = {"magnitude pruning": 2 * 8 + 64, "SNIP": 64, "GraSP": 64, "SynFlow": 0}[name]
+    # two grid points at eight lives; eight masks at eight lives, in five rounds for a ticket; and the dense network's grid
+    found = {"magnitude pruning": 2 * 8 + 64, "SNIP": 64, "GraSP": 64, "SynFlow": 0}.get(name, 2 * 8 + 5 * 64)
     assert arm.tuning_lives == 2 * 8 + found
     log = live_arm(arm, setting, sample_lives(setting.task, "test", 16, key=jax.random.key(1)), key=jax.random.key(2))
     assert (np.asarray(log.synapses) == 20).all()
     loss = np.asarray(log.loss)
     assert loss[:, -1].mean() < loss[:, 0].mean()
+
+
+def test_a_ticket_is_cut_round_by_round_and_rewound(setting: Setting) -> None:
+    lottery = BASELINES["lottery ticket (IMP, rewound)"]
+    assert isinstance(lottery, Lottery)
+    organism = backprop_organism(setting, "dense")
+    born = organism.develop(rate_grid(organism)[0][18], key=jax.random.key(0))  # a rate of 1.4: lives leave their mark
+    keys = jax.random.key(1), jax.random.key(2)
+    rounds = [masks["input->hidden1"] for masks in lottery.rounds(setting, organism, born, 10, *keys)]
+    # 30 synapses, at most a fifth cut a round, ten left: five rounds of 30 (1/3)^(i/5)
+    assert [int(mask.sum()) for mask in rounds] == [24, 19, 16, 12, 10]
+    for before, after in pairwise(rounds):
+        assert (after <= before).all()
+    ticket, lived = lottery.cut(setting, organism, born, 10, *keys)
+    assert lived == 5 * 8
+    np.testing.assert_array_equal(ticket.masks["input->hidden1"], rounds[-1])
+    np.testing.assert_array_equal(ticket.weights["input->hidden1"], born[0].weights["input->hidden1"] * rounds[-1])
+    np.testing.assert_array_equal(ticket.weights["hidden1->output"], born[0].weights["hidden1->output"])
+    # what training makes of the weights decides, not what they were: not the ten largest first weights
+    largest = strongest({"w": np.abs(born[0].weights["input->hidden1"])}, 10)["w"]
+    assert (rounds[-1] != largest).any()
 
 
 def test_a_life_gets_one_of_the_networks_at_its_scales(setting: Setting) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -29,6 +31,23 @@ def test_train_and_validation_share_no_image_and_test_shares_no_class(plain) -> 
     digits = {split: {DIGIT_OF[image] for image in own} for split, own in seen.items()}
     assert not seen["train"] & seen["validation"]
     assert digits == {"train": set(range(6)), "validation": set(range(6)), "test": {6, 7, 8, 9}}
+
+
+def test_held_out_digits_make_up_validation_and_nothing_else() -> None:
+    folded = PLAIN.folded()
+    assert folded == PLAIN  # four ways of six digits leave no life of other digits
+    task = replace(PLAIN, ways=2).folded()
+    assert task.fold == (4, 5)
+    assert task.folded() == task
+    digits, images = {}, {}
+    for split in SPLITS:
+        images[split] = {image.tobytes() for image in _images(task, split)[0].reshape(-1, 64)}
+        digits[split] = {DIGIT_OF[image] for image in images[split]}
+    assert digits == {"train": {0, 1, 2, 3}, "validation": {4, 5}, "test": {6, 7, 8, 9}}
+    # images of theirs that would have been trained on, too
+    trained = {image.tobytes() for image in _images(replace(PLAIN, ways=2), "train")[0].reshape(-1, 64)}
+    assert images["validation"] & trained
+    assert FewShotDigits().folded().fold == (3, 4, 5)  # six classes, in two rotations, for five ways
 
 
 def test_a_label_means_one_class_in_a_life_and_another_in_the_next(plain) -> None:
@@ -80,6 +99,8 @@ def test_without_shift_a_digit_is_in_the_middle() -> None:
         ({"ways": 9}, r"ways must be from 2 to 8, the classes of the smallest family \(4 test digits x 2 rotations\); given 9"),
         ({"ways": 1}, "ways must be from 2 to 8"),
         ({"rotations": (0,), "ways": 5}, "ways must be from 2 to 4"),
+        ({"fold": (6,)}, "fold must be some of the digits 0-5, not all"),
+        ({"fold": (5,)}, r"ways must be from 2 to 2, .* \(1 validation digits x 2 rotations\); given 5"),
         ({"shots": 0}, "shots must be at least 1"),
         ({"probes": 0}, "probes must be at least 1"),
         ({"shots": 100}, r"shots \+ probes must be at most \d+, the images of the rarest digit; given 100 \+ 8"),
