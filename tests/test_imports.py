@@ -41,6 +41,11 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 
 HELPED = {
     ("baselines.controls", "baselines.masks"),
+    ("baselines.convolution", "baselines.kernels"),
+    ("baselines.dense", "baselines.random_networks"),
+    ("baselines.densities", "baselines.random_networks"),
+    ("baselines.local", "baselines.random_networks"),
+    ("baselines.tuned", "baselines.random_networks"),
     ("baselines.moving", "baselines.random_networks"),
     ("baselines.pruning", "baselines.masks"),
     ("baselines.pruning", "baselines.random_networks"),
@@ -59,7 +64,7 @@ HELPED = {
 }
 """Leaves that borrow a function of a sibling, or wrap it unless told otherwise."""
 
-CONTRACTS = {"tasks.acting", "tasks.supervised"}
+CONTRACTS = {"baselines.scratch", "tasks.acting", "tasks.supervised"}
 """What leaves build on beside the base of their folder."""
 
 LEAF_FOLDERS = (

@@ -10,13 +10,18 @@ from evodev.baselines.controls import (
     ShuffledGenome,
     ShuffledWeights,
 )
+from evodev.baselines.convolution import Convolutional
+from evodev.baselines.dense import Dense, EqualSynapses
+from evodev.baselines.densities import LayerDensities
 from evodev.baselines.learning_off import LearningOff
+from evodev.baselines.local import LocallyConnected
 from evodev.baselines.meta import MetaLearned
 from evodev.baselines.moving import Moving
 from evodev.baselines.neighbours import PixelNeighbours
 from evodev.baselines.pruning import Pruned
 from evodev.baselines.random_networks import EvolvedHyperparameters, SameLearner, TunedGrid
 from evodev.baselines.relabelled import Relabelled
+from evodev.baselines.tuned import RandomSearch
 
 BASELINES: dict[str, Baseline] = {
     "dense, tuned backprop": TunedGrid("dense"),
@@ -29,6 +34,14 @@ BASELINES: dict[str, Baseline] = {
     "shuffled genome": ShuffledGenome(),
     "champion's mask, fresh weights": FreshWeights(),
     "champion's mask, shuffled weights": ShuffledWeights(),
+    "dense of equal synapses": EqualSynapses(),
+    "dense, tuned optimiser and width": RandomSearch(Dense()),
+    "random sparse, layer densities of the champion": LayerDensities("champion"),
+    "random sparse, ERK": LayerDensities("erk"),
+    "locally connected": LocallyConnected(),
+    "CNN": Convolutional(),
+    "CNN, random features": Convolutional(readout_only=True),
+    "CNN, tuned optimiser and width": RandomSearch(Convolutional()),
     "MAML": MetaLearned("maml"),
     "first-order MAML": MetaLearned("first-order maml"),
     "Reptile": MetaLearned("reptile"),

@@ -28,9 +28,11 @@ class RandomNetwork:
 
     Attributes:
         density: of the grown projections.
+        layers: densities of single grown projections, by name, where they have their own.
     """
 
     density: float = 1.0
+    layers: tuple[tuple[str, float], ...] = ()
 
     @property
     def stochastic(self) -> bool:
@@ -43,7 +45,7 @@ class RandomNetwork:
         genes = self.genome_spec(substrate).unpack(genome)
         weights, masks = {}, {}
         for i, p in enumerate(substrate.projections):
-            shape, density = substrate.shape(p), 1.0 if p.blank else self.density
+            shape, density = substrate.shape(p), 1.0 if p.blank else dict(self.layers).get(p.name, self.density)
             # one draw for both: below the density there is a synapse, and its place below is a uniform weight
             draw = jax.random.uniform(jax.random.fold_in(key, i), shape)
             mask = jnp.ones(shape) if density == 1.0 else (draw < density).astype(jnp.float32)
@@ -102,31 +104,33 @@ def backprop_organism(setting: Setting, kind: Literal["dense", "sparse"]) -> Org
     return Organism(setting.organism.substrate, RandomNetwork(density_of(setting, kind)), learner)
 
 
-def _rule(setting: Setting) -> str:
+def rule_of(setting: Setting) -> str:
+    """What is to be said of how it learns, before the rest of a note."""
     return "policy gradient (actor-critic); " if setting.task.problem == "control" else ""
+
+
+def hyperparameters(spec: GenomeSpec, *, rate: float, scale: float) -> Genome:
+    """A genome in which all rates are this one and all initial scales that one, other genes at their centres."""
+    # what is neither (a discount, say) stays as it is in a genome of zeros
+    values = {"log_rate": np.log(rate), "log_scale": np.log(scale)}
+    chosen = {g.name: values.get(g.name.rpartition("/")[2], g.center) for g in spec.genes}
+    return spec.pack({g.name: jnp.full(g.shape, chosen[g.name]) for g in spec.genes})
 
 
 def rate_grid(organism: Organism) -> tuple[Genomes, list[str]]:
     """Ten equal rates by three equal initial scales as genomes, other genes at their centres; and how to call them."""
-    spec = organism.genome_spec
     genomes, names = [], []
     for scale in (0.5, 1.0, 2.0):
         for rate in np.geomspace(0.003, 3.0, 10):
-            # what is neither (a discount, say) stays as it is in a genome of zeros
-            values = {"log_rate": np.log(rate), "log_scale": np.log(scale)}
-            chosen = {g.name: values.get(g.name.rpartition("/")[2], g.center) for g in spec.genes}
-            genomes.append(spec.pack({g.name: jnp.full(g.shape, chosen[g.name]) for g in spec.genes}))
+            genomes.append(hyperparameters(organism.genome_spec, rate=float(rate), scale=scale))
             names.append(f"rate {rate:.2g}, scale {scale:g}")
     return jnp.stack(genomes), names
 
 
-def best_of_grid(setting: Setting, organism: Organism, *, lives: int) -> tuple[Genome, str, int]:
-    """The grid's best genome on validation lives, its name, and the lives spent."""
-    if organism in setting.shared:
-        return setting.shared[organism]
-    genomes, names = rate_grid(organism)
+def validated(setting: Setting, organism: Organism, genomes: Genomes, *, lives: int, key: Key) -> np.ndarray:
+    """Fitness of each genome, mean over so many validation lives."""
     schedule = probe_steps(setting.task.steps, setting.schedule.probes)
-    key_lives, key_run = jax.random.split(jax.random.fold_in(jax.random.key(setting.seed), 0x641D))
+    key_lives, key_run = jax.random.split(key)
     validation = sample_lives(setting.task, "validation", lives, key=key_lives)
     log = live_subjects(
         organism.hatch, genomes, organism.learner, organism.substrate, setting.task, validation, schedule,
@@ -134,7 +138,16 @@ def best_of_grid(setting: Setting, organism: Organism, *, lives: int) -> tuple[G
         devices=device_count(len(genomes)), ledger=setting.fitness.needs_ledger,
         online=setting.fitness.needs_online,
     )  # fmt: skip
-    best = int(setting.fitness(log, schedule).mean(1).argmax())
+    return np.asarray(setting.fitness(log, schedule).mean(1))
+
+
+def best_of_grid(setting: Setting, organism: Organism, *, lives: int) -> tuple[Genome, str, int]:
+    """The grid's best genome on validation lives, its name, and the lives spent."""
+    if organism in setting.shared:
+        return setting.shared[organism]
+    genomes, names = rate_grid(organism)
+    key = jax.random.fold_in(jax.random.key(setting.seed), 0x641D)
+    best = int(validated(setting, organism, genomes, lives=lives, key=key).argmax())
     setting.shared[organism] = genomes[best], names[best], len(genomes) * lives
     return setting.shared[organism]
 
@@ -158,7 +171,7 @@ class TunedGrid(Baseline):
         organism = backprop_organism(setting, self.kind)
         genome, chosen, lives = best_of_grid(setting, organism, lives=self.lives)
         say(f"{name}: {chosen}")
-        return arm_of(name, organism, genome, lives=lives, note=f"{_rule(setting)}grid of 30 on validation; {chosen}")
+        return arm_of(name, organism, genome, lives=lives, note=f"{rule_of(setting)}grid of 30 on validation; {chosen}")
 
 
 @dataclass(frozen=True)
@@ -213,7 +226,7 @@ class EvolvedHyperparameters(Baseline):
         done = int(state.generation)
         lives += search.lives_at(done)
         many = organism.genome_spec.size
-        note = f"{_rule(setting)}{many} hyperparameters evolved from the grid's best, {done} generations, until a plateau"
+        note = f"{rule_of(setting)}{many} hyperparameters evolved from the grid's best, {done} generations, until a plateau"
         return arm_of(name, organism, state.champion, evolved=True, lives=lives, note=note)
 
 

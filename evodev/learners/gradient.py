@@ -25,6 +25,12 @@ OPTIMISERS = {
 }
 """Transformations by name, all without a rate of their own: rates are genes."""
 
+FALLS = {
+    "linear": lambda horizon: optax.linear_schedule(1.0, 0.0, horizon),
+    "cosine": lambda horizon: optax.cosine_decay_schedule(1.0, horizon),
+}
+"""What is left of every rate after so many updates: 1 at birth, 0 at the horizon (cosine: Loshchilov & Hutter 2017)."""
+
 
 Params = dict[str, dict[str, jax.Array]]
 """``weights`` by projection and ``biases`` by population."""
@@ -61,6 +67,8 @@ class Gradient(Learner):
         heads: groups of equal size into which the outputs fall, if only those of the target's own compete for a sample
             (``heads.asked``). It is the learner's own knowledge, whatever the task judges answers by: with the phases of a
             continual life as heads, learning a phase pushes down no class of another (task-incremental).
+        fall: how all rates fall over the life: ``none``, or a name in ``FALLS``.
+        horizon: updates after which they have fallen to zero.
     """
 
     optimiser: str | optax.GradientTransformation = "sgd"
@@ -74,11 +82,14 @@ class Gradient(Learner):
     capacity: int = 256
     accumulate: int = 1
     heads: int = 1
+    fall: Literal["none", "linear", "cosine"] = "none"
+    horizon: int = 0
 
     def __post_init__(self) -> None:
         if isinstance(self.optimiser, str) and self.optimiser not in OPTIMISERS:
             raise ValueError(f"learner: optimiser is {self.optimiser!r}; one of {', '.join(OPTIMISERS)}")
         known = {"loss": ("cross_entropy", "squared_error"), "plastic": ("all", "projection", "synapse")}
+        known |= {"fall": ("none", *FALLS)}
         for name, values in known.items():
             if getattr(self, name) not in values:
                 raise ValueError(f"learner: {name} is {getattr(self, name)!r}; one of {', '.join(values)}")
@@ -87,6 +98,8 @@ class Gradient(Learner):
         for name, least in {"replay": 0, "capacity": 1, "accumulate": 1, "heads": 1}.items():
             if getattr(self, name) < least:
                 raise ValueError(f"learner: {name} must be at least {least}, given {getattr(self, name)}")
+        if (self.fall != "none") != (self.horizon > 0):
+            raise ValueError(f"learner: fall {self.fall!r} with horizon {self.horizon}; give both, or leave out both")
         if self.heads > 1 and self.loss != "cross_entropy":
             raise ValueError("learner: heads are of classes; leave them at 1 for squared_error")
         if self.replay and self.forward is not None:
@@ -115,6 +128,8 @@ class Gradient(Learner):
         transform = OPTIMISERS[self.optimiser]() if isinstance(self.optimiser, str) else self.optimiser
         if self.momentum is not None:
             transform = optax.chain(transform, optax.trace(decay=cast(Any, jax.nn.sigmoid(genes["momentum"]))))
+        if self.fall != "none":
+            transform = optax.chain(transform, optax.scale_by_schedule(FALLS[self.fall](self.horizon)))
         if self.accumulate > 1:
             transform = optax.MultiSteps(transform, self.accumulate).gradient_transformation()
         return cast(optax.GradientTransformation, transform)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -258,3 +259,20 @@ def test_only_the_classes_of_the_targets_own_head_compete_in_the_learners_loss()
 def test_impossible_settings_are_refused(settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Gradient(**settings)
+
+
+@pytest.mark.parametrize(
+    ("fall", "left"), [("linear", [1.0, 0.75, 0.5, 0.25, 0.0]), ("cosine", [1.0, 0.853553, 0.5, 0.146447, 0.0])]
+)
+def test_rates_fall_to_zero_at_the_horizon(network: Network, fall: Any, left: list[float]) -> None:
+    learner, gradient = Gradient(fall=fall, horizon=4), {"weights": network.weights, "biases": network.biases}
+    memory, name = learner.unmoved(GENES, network), "input->hidden1"
+    for share in left:
+        moved, memory = learner.move(GENES, network, memory, gradient, NET)
+        np.testing.assert_allclose(moved.weights[name], (1 - 0.1 * share) * network.weights[name], rtol=1e-4)
+
+
+@pytest.mark.parametrize("changes", [{"fall": "linear"}, {"horizon": 3}, {"fall": "steep", "horizon": 3}])
+def test_a_fall_without_a_horizon_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="fall"):
+        Gradient(**changes)
