@@ -35,7 +35,8 @@ def ledgers(comparison: Results, metrics: Sequence[Mapping[str, Any]]) -> tuple[
     search += [Line("time of the search", duration(seconds))] if seconds else []
     baselines = [Line("lives spent on tuning baselines", count(ledger["baseline_tuning_lifetimes"]), "all of them together")]
     search, baselines = ([], []) if told else (search, baselines)
-    search += [Line("time of this comparison", duration(ledger["comparison_seconds"]))] if "comparison_seconds" in ledger else []
+    if "comparison_seconds" in ledger:
+        (baselines if told else search).append(Line("time of this comparison", duration(ledger["comparison_seconds"])))
     name = ledger["best_baseline"]
     if name in comparison["arms"]:
         baselines.append(Line("best tuned baseline", name, f"{count(comparison['arms'][name]['tuning_lives'])} lives of tuning"))
