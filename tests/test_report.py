@@ -413,10 +413,13 @@ def test_levels_rules_the_winners_curse_and_both_ledgers_are_shown() -> None:
     header, body = ledger_table(comparison) or ([], [])
     assert header[1:] == ["lives", "labelled samples", "multiply-adds of answering", "wall time"], "no worlds to act in"
     assert body == [
-        ["the search", "1,000", "50,000", "2.5 × 10^12", "2 min"],
-        ["tuning of backprop", "480", "50,000", "2.5 × 10^12", "2 min"],
-        ["tuning of all baselines", "480", "50,000", "2.5 × 10^12", "2 min"],
+        ["the search", "1,000", "50,000", "2.5 × 10¹²", "2 min"],
+        ["tuning of backprop", "480", "50,000", "2.5 × 10¹²", "2 min"],
+        ["tuning of all baselines", "480", "50,000", "2.5 × 10¹²", "2 min"],
     ]
+    search, baselines = ledgers(comparison, [])
+    assert not search, "no line is told twice"
+    assert baselines[0].label == "best tuned baseline"
     assert [cost(v, "lives") for v in (None, 0, 12_345.0)] == ["–", "0", "12,345"]
 
 

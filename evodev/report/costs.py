@@ -8,7 +8,7 @@ from evodev.compactness import COUNTED, compactness, times
 from evodev.ledgers import COSTS
 from evodev.network import Network
 from evodev.organism import Organism
-from evodev.report.table import NONE, Results, aulc, champion_of, count, ordered
+from evodev.report.table import NONE, Results, aulc, champion_of, count, ordered, seeds_of
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,21 @@ class Line:
 
 
 def ledgers(comparison: Results, metrics: Sequence[Mapping[str, Any]]) -> tuple[list[Line], list[Line]]:
-    """What the search cost; what tuning the baselines cost, and when the search has paid for itself."""
-    ledger = comparison["ledger"]
+    """What the search cost; what tuning the baselines cost, and when the search has paid for itself.
+
+    What :func:`ledger_table` tells too is left out where it can be made.
+    """
+    ledger, told = comparison["ledger"], bool(comparison["ledger"].get("search"))
     search = [
         Line("lives lived by the search", count(ledger["outer_lifetimes"]), "training and validation"),
         Line("samples presented in them", count(ledger["outer_samples"])),
     ]
     seconds = ledger.get("search_seconds") or sum(r.get("seconds", 0.0) for r in metrics)
     search += [Line("time of the search", duration(seconds))] if seconds else []
-    search += [Line("time of this comparison", duration(ledger["comparison_seconds"]))] if "comparison_seconds" in ledger else []
     baselines = [Line("lives spent on tuning baselines", count(ledger["baseline_tuning_lifetimes"]), "all of them together")]
+    search, baselines = ([], []) if told else (search, baselines)
+    if "comparison_seconds" in ledger:
+        (baselines if told else search).append(Line("time of this comparison", duration(ledger["comparison_seconds"])))
     name = ledger["best_baseline"]
     if name in comparison["arms"]:
         baselines.append(Line("best tuned baseline", name, f"{count(comparison['arms'][name]['tuning_lives'])} lives of tuning"))
@@ -50,6 +55,7 @@ def _break_even(comparison: Results) -> Line:
     label = "lives until the search has paid for itself"
     if lives is None:
         why = "the champion saves no samples" if name else "there is no tuned baseline to save samples against"
+        why = why if seeds_of(comparison) == 1 else "it does not in every one of the searches"
         return Line(label, "never", why, warn=True)
     note = "samples that the search took beyond the baseline's tuning, over samples saved in each life"
     champion = champion_of(comparison)
@@ -94,8 +100,14 @@ def ledger_table(comparison: Results) -> tuple[list[str], list[list[str]]] | Non
 def cost(value: float | None, kind: str) -> str:
     """An amount of a ledger: a whole number, a power of ten where it is large, or a time."""
     if value is None or kind != "seconds":
-        return count(value) if value is None or value < 1e9 else "{:g} × 10^{:.0f}".format(*map(float, f"{value:.2e}".split("e")))
+        return count(value) if value is None or value < 1e9 else _power(value)
     return duration(value) if value else NONE
+
+
+def _power(value: float) -> str:
+    """A large number as people write it."""
+    digits, exponent = f"{value:.2e}".split("e")
+    return f"{float(digits):g} × 10{str(int(exponent)).translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
 
 
 def duration(seconds: float) -> str:

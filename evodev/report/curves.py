@@ -74,9 +74,8 @@ def _limits(comparison: Results, measure: str) -> tuple[float, float]:
         low = min(low, comparison["chance"] or low)
         return max(low - 0.04, -0.02), min(high + 0.04, 1.02)
     best = min((n for n in arms if arms[n]["role"] == "baseline"), key=lambda n: aulc(arms[n]), default=None)
-    core = [max(arms[n]["curves"]["loss"]["hi"]) for n in (champion_of(comparison), best) if n in arms] + [
-        comparison["ignorant_loss"]
-    ]
+    shown = [n for n in (champion_of(comparison), best) if n in arms]
+    core = [max(arms[n]["curves"]["loss"]["hi"]) for n in shown] + [comparison["ignorant_loss"]]
     if comparison["problem"] == "regression":
         floor = np.log(max(low, 1e-9))
         top = min(np.log(high), floor + 1.6 * (np.log(max(core)) - floor))

@@ -194,7 +194,7 @@ def scatter(comparison: Results) -> Figure:
     tall = max(3.6, KEY * lines + 0.1)
     figure = canvas(top + tall + bottom)
     ax = panel(figure, left, bottom, WIDTH - left - text - 0.1, tall)
-    limits = [_limits(own) for own in points.T]
+    limits = [_limits(own, 0.02 * comparison["ignorant_loss"]) for own in points.T]
     ax.set(xlim=limits[0], ylim=limits[1])
     inside = np.stack([np.clip(own, *limit) for own, limit in zip(points.T, limits, strict=True)], 1)
     ax.axvline(0, color=GRID, linewidth=1.2, zorder=0)
@@ -217,12 +217,12 @@ def scatter(comparison: Results) -> Figure:
     return figure
 
 
-def _limits(values: np.ndarray) -> tuple[float, float]:
-    """Room for the values, but for those that are far from most."""
+def _limits(values: np.ndarray, least: float) -> tuple[float, float]:
+    """Room for the values, but for those that are far from most; at least so much, lest differences of nothing are blown up."""
     low, high = np.quantile(values, [0.1, 0.9])
-    reach = 2 * max(high - low, 1e-6)
+    reach = 2 * max(high - low, least)
     low, high = max(values.min(), low - reach), min(values.max(), high + reach)
-    room = 0.07 * max(high - low, 1e-6)
+    room = max(0.07 * (high - low), (least - (high - low)) / 2)
     return float(low - room), float(high + room)
 
 

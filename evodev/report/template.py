@@ -180,7 +180,7 @@ TEMPLATE = """<!doctype html>
 {% endif %}
 <div class="pair">
 {% if ledgers %}
-<div><h3>The search</h3>{{ pairs(ledgers[0]) }}</div>
+{% if ledgers[0] %}<div><h3>The search</h3>{{ pairs(ledgers[0]) }}</div>{% endif %}
 <div><h3>Baselines and break-even</h3>{{ pairs(ledgers[1]) }}</div>
 {% endif %}
 <div><h3>Compactness</h3>{{ pairs(compactness) }}</div>
