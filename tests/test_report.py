@@ -14,6 +14,7 @@ from PIL import Image
 from rich.console import Console
 
 from evodev.across import across_runs
+from evodev.baselines.factorial import cell, effects
 from evodev.decoders import DECODERS
 from evodev.decoders.base import Tissue, Trace
 from evodev.decoders.cells.types import CellTypes
@@ -25,7 +26,7 @@ from evodev.report import ReportData, build, console_table, figures, geometry, r
 from evodev.report.costs import compactness_lines, cost, ledger_table, ledgers
 from evodev.report.curves import learning_curves
 from evodev.report.effects import forest
-from evodev.report.evidence import curse, fairness, levels
+from evodev.report.evidence import curse, factorial, fairness, levels
 from evodev.report.geometry import strongest
 from evodev.report.page import grown
 from evodev.report.style import DPI, WIDTH, spread
@@ -392,7 +393,7 @@ def test_differences_are_drawn_from_the_champion_by_role_and_cut_where_they_are_
 
 def test_evidence_that_a_comparison_lacks_is_left_out() -> None:
     bare = _comparison()
-    assert levels(bare) is fairness(bare) is ledger_table(bare) is None
+    assert levels(bare) is fairness(bare) is ledger_table(bare) is factorial(bare) is None
     assert curse(bare) == ""
 
 
@@ -421,6 +422,21 @@ def test_levels_rules_the_winners_curse_and_both_ledgers_are_shown() -> None:
     assert not search, "no line is told twice"
     assert baselines[0].label == "best tuned baseline"
     assert [cost(v, "lives") for v in (None, 0, 12_345.0)] == ["–", "0", "12,345"]
+
+
+def test_the_parts_of_a_champion_are_told_apart_and_what_needs_what() -> None:
+    whole, bare = cell((True, True, False, True)), cell((False, False, False, True))
+    cells = {whole: 1.0, cell((False, True, False, True)): 1.75, cell((True, False, False, True)): 1.5, bare: 1.75}
+    comparison = _comparison() | {"factorial": effects({name: np.full(4, aulc) for name, aulc in cells.items()}, 100)}
+    header, body, _ = factorial(comparison) or ([], [], "")
+    point = "{0} [{0}, {0}]".format
+    assert header == ["part of the champion", "first", "last", "mean", "pairs"]
+    assert body == [
+        ["topology", point("0.25"), point("0.75"), point("0.50"), "2"],
+        ["weights", point("0.00"), point("0.50"), point("0.25"), "2"],
+        ["topology x weights", "–", "–", point("0.50"), "–"],
+    ]
+    assert "Topology, weights, rates and read-out told apart" in build(_data(comparison))[0]
 
 
 def test_table_is_grouped_by_role_and_sorted_by_aulc() -> None:

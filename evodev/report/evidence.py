@@ -38,6 +38,25 @@ def _known(level: Mapping[str, Any], score: str) -> bool:
     return any(arm.get(score) for arm in level["arms"].values())
 
 
+def factorial(comparison: Results) -> tuple[list[str], list[list[str]], str] | None:
+    """What each part of the champion saves, as :func:`evodev.baselines.factorial.effects` tells it: heading, rows, caption."""
+    found: Mapping[str, Any] = comparison.get("factorial") or {}
+    parts = {name: effect for name, effect in found.items() if name != "interactions"}
+    if not parts:
+        return None
+    both = found.get("interactions") or {}
+    digits = decimals([*(effect["main"] for effect in parts.values()), *both.values()])
+    kinds = ("first", "last", "main")
+    rows = [[name, *(interval(effect[kind], digits) for kind in kinds), str(effect["pairs"])] for name, effect in parts.items()]
+    rows += [[name, NONE, NONE, interval(effect, digits), NONE] for name, effect in both.items()]
+    text = (
+        "AULC saved by having the champion's own rather than a replacement: first, with all else replaced; last, with all else "
+        "its own; mean of all pairs of networks that differ in nothing else. Of two parts: what one saves more where the other "
+        f"is there too (0: they add up). {comparison['intervals']}."
+    )
+    return ["part of the champion", "first", "last", "mean", "pairs"], rows, text
+
+
 def curse(comparison: Results) -> str:
     """How far the lives that the champion was chosen on flatter it; empty if that was not measured."""
     found = comparison.get("winners_curse")

@@ -18,7 +18,7 @@ from evodev.network import Network
 from evodev.organism import Organism
 from evodev.report import figures
 from evodev.report.costs import compactness_lines, ledger_table, ledgers
-from evodev.report.evidence import curse, fairness, levels
+from evodev.report.evidence import curse, factorial, fairness, levels
 from evodev.report.table import (
     FRONT,
     GROUPS,
@@ -114,6 +114,7 @@ def build(data: ReportData) -> tuple[str, dict[str, bytes]]:
         front_caption=FRONT,
         champion=champion,
         ledgers=ledgers(data.comparison, data.metrics) if data.comparison else None,
+        factorial=factorial(data.comparison) if data.comparison else None,
         costs=ledger_table(data.comparison) if data.comparison else None,
         compactness=compactness_lines(data.organism, network),
         genome=genome,

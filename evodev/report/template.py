@@ -126,6 +126,10 @@ TEMPLATE = """<!doctype html>
 <h3>Against the champion, seed by seed</h3>
 {{ grid(tests.header, tests.rows, tests.caption) }}
 {% endif %}
+{% if factorial %}
+<h3>Topology, weights, rates and read-out told apart</h3>
+{{ grid(factorial[0], factorial[1], factorial[2]) }}
+{% endif %}
 {% if curse and not levels %}<p class="said">{{ curse }}</p>{% endif %}
 {% endif %}
 
