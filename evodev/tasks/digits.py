@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.tasks.base import Life, Split, check_split, placed
+from evodev.tasks.base import Life, Split, check_split, placed, some_of
 from evodev.tasks.supervised import FewShot
 from evodev.types import Array, Key
 
@@ -16,17 +16,25 @@ SIDE = 8
 FAMILIES: dict[Split, tuple[int, ...]] = {"train": tuple(range(6)), "validation": tuple(range(6)), "test": (6, 7, 8, 9)}
 
 
+def _digits(split: Split, fold: tuple[int, ...]) -> tuple[int, ...]:
+    """The digits of a family; with a fold, validation has those and training the others."""
+    if not fold or split == "test":
+        return FAMILIES[split]
+    return fold if split == "validation" else tuple(d for d in FAMILIES[split] if d not in fold)
+
+
 @cache
-def _images(split: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _images(split: Split, fold: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images (n, 8, 8) in [0, 1] of a family, sorted by digit; where each digit starts; how many it has."""
     from sklearn.datasets import load_digits
 
     data: Any = load_digits()
     images, digits = data.images.astype(np.float32) / 16.0, data.target
     parts = []
-    for digit in FAMILIES[split]:
+    for digit in _digits(split, fold):
         own = images[digits == digit]
-        cut = round(0.75 * len(own))
+        # images are held out only where the validation has no digits of its own
+        cut = 0 if fold and split == "validation" else len(own) if fold else round(0.75 * len(own))
         parts.append({"train": own[:cut], "validation": own[cut:], "test": own}[split])
     counts = np.array([len(p) for p in parts], np.int32)
     return np.concatenate(parts), np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int32), counts
@@ -47,6 +55,10 @@ class FewShotDigits(FewShot):
         ways: classes in a life.
         shots: learning steps, each with one example of every class.
         probes: probe images of each class.
+        fold: of digits 0-5, those that are held out for validation, all their images; then training has all images of the
+            others.
+        classes: to train on; all that there are if none.
+        subset: which of them those are; each number stands for others, and of one subset fewer are among more.
     """
 
     canvas: int = 12
@@ -55,6 +67,9 @@ class FewShotDigits(FewShot):
     ways: int = 5
     shots: int = 20
     probes: int = 8
+    fold: tuple[int, ...] = ()
+    classes: int | None = None
+    subset: int = 0
 
     def __post_init__(self) -> None:
         if self.canvas < SIDE:
@@ -62,10 +77,20 @@ class FewShotDigits(FewShot):
         turns = self.rotations
         if not turns or len(set(turns)) != len(turns) or not set(turns) <= {0, 1, 2, 3}:
             raise ValueError(f"task: rotations must be different quarter turns out of 0, 1, 2, 3; given {turns}")
-        fewest = min(len(family) for family in FAMILIES.values()) * len(turns)
+        if len(set(self.fold)) != len(self.fold) or not set(self.fold) < set(FAMILIES["train"]):
+            raise ValueError(f"task: fold must be some of the digits 0-5, not all; given {self.fold}")
+        digits = {split: len(_digits(split, self.fold)) for split in FAMILIES}
+        if self.classes is not None and not 2 <= self.classes <= digits["train"] * len(turns):
+            raise ValueError(
+                f"task: classes must be from 2 to {digits['train'] * len(turns)}, those to train on; given {self.classes}"
+            )
+        smallest = min(digits, key=lambda split: (digits[split], split))
+        fewest = digits[smallest] * len(turns)
+        limit = (fewest, f"the classes of the smallest family ({digits[smallest]} {smallest} digits x {len(turns)} rotations)")
+        if self.classes is not None and self.classes < fewest:
+            limit = (self.classes, "the classes to train on")
         self.check_few_shot(
-            (fewest, f"the classes of the smallest family (4 test digits x {len(turns)} rotations)"),
-            (min(int(_images(split)[2].min()) for split in FAMILIES), "the images of the rarest digit"),
+            limit, (min(int(_images(split, self.fold)[2].min()) for split in FAMILIES), "the images of the rarest digit")
         )
 
     @property
@@ -74,16 +99,20 @@ class FewShotDigits(FewShot):
 
     @property
     def held_out(self) -> str:
+        if self.fold:
+            return f"validation: unseen classes (digits {', '.join(map(str, self.fold))}); test: unseen classes (digits 6-9)"
         return "validation: unseen images of the train classes (digits 0-5); test: unseen classes (digits 6-9)"
 
     def sample(self, split: Split, *, key: Key) -> Life:
         check_split(split)
-        images, starts, counts = (jnp.asarray(a) for a in _images(split))
+        images, starts, counts = (jnp.asarray(a) for a in _images(split, self.fold))
         key_class, key_image, key_shift = jax.random.split(key, 3)
-        classes = jax.random.permutation(key_class, len(FAMILIES[split]) * len(self.rotations))[: self.ways]
+        available = len(_digits(split, self.fold)) * len(self.rotations)
+        among = some_of(available, self.classes, self.subset) if split == "train" else np.arange(available)
+        classes = jnp.asarray(among)[jax.random.permutation(key_class, len(among))[: self.ways]]
         digit, turn = classes // len(self.rotations), jnp.array(self.rotations)[classes % len(self.rotations)]
         # a random subset without replacement: the images with the smallest of uniform draws, within each digit's own
-        many, most = self.shots + self.probes, int(_images(split)[2].max())
+        many, most = self.shots + self.probes, int(_images(split, self.fold)[2].max())
         draw = jax.random.uniform(key_image, (self.ways, most))
         draw = jnp.where(jnp.arange(most) < counts[digit][:, None], draw, 2.0)
         chosen = starts[digit][:, None] + jnp.argsort(draw, axis=1)[:, :many]

@@ -1,0 +1,156 @@
+"""When does a bottleneck help? Claim 26: genome size x training classes x optimiser, on classes never trained on.
+
+One substrate (12x12 pixels -> 6x6x4 -> 3x3x8 neurons -> 5 classes), one learner (a Hebbian read-out), and genomes of 135 to
+31,323 numbers in two families, reported apart. ``relative``: kernels over relative position, the same everywhere, which is a
+convolution's prior. ``cosine``: the lowest coefficients of the weights' cosine transform, no convolution; all of them would be
+``direct`` again, a number a weight. Lives: five classes, ten examples of each, labels drawn anew. Trained on 8, 32, 128 or 316
+Latin and Cyrillic letters, chosen on Greek ones, tested on Armenian and Georgian; and on 8 or 16 classes of digits (0-3, in up to
+four rotations), chosen on the digits 4 and 5, tested on 6 to 9. Every outer seed draws its own training classes, genome at
+birth and lives. By gradient: Adam through development and life. By evolution: OpenES. Equal budgets for all genomes.
+
+Expected, written down before the run: a compact genome wins on held-out classes when training classes are few, direct weights
+when they are many, by gradient; by evolution, at this budget, a compact genome wins throughout.
+
+    python -m benchmarks.comparison.bottleneck [--seeds N] [--minutes M] [--finished]
+
+Finished cells are kept in benchmarks/comparison/.cache: a killed script goes on where it was.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from benchmarks.comparison.bottleneck_arms import (
+    DECODERS,
+    READOUT,
+    WORLDS,
+    Budget,
+    Pace,
+    World,
+    by_evolution,
+    by_gradient,
+    judged,
+    lived,
+    organism_of,
+    train_lives,
+)
+from evodev.cli import prepare_jax
+from evodev.evaluation import sample_lives
+
+GRADIENT, EVOLUTION = "gradient", "evolution"
+BUDGETS = {GRADIENT: Budget(960, 8), EVOLUTION: Budget(240, 4, population=32)}
+RATES = {GRADIENT: (0.01, 0.03, 0.1), EVOLUTION: (Pace(0.05, 0.03), Pace(0.1, 0.06), Pace(0.2, 0.12))}
+"""Each genome's own is the best on validation in one world, on a seed of its own."""
+TUNED_IN, TUNING_SEED = World("glyphs", 32), 100
+GENOMES = (READOUT, *DECODERS)
+LIVES = {"validation": 128, "test": 512, "train": 256}
+CACHE = Path(__file__).parent / ".cache" / "bottleneck"
+
+Cell = tuple[str, World, str, int]
+"""Optimiser, world, genome, seed."""
+
+
+def cell_path(cell: Cell, rate: int) -> Path:
+    """Where a finished cell is kept."""
+    optimiser, world, genome, seed = cell
+    budget = BUDGETS[optimiser]
+    spent = f"{budget.steps}x{budget.lives}x{budget.population}"
+    return (
+        CACHE
+        / f"{optimiser}-{spent}-{world.data}-{world.classes}-{genome.replace(', ', '-').replace(' ', '-')}-{rate}-{seed}.json"
+    )
+
+
+def train(cell: Cell, rate: int, lives: Any) -> dict[str, Any]:
+    """Find a genome, stop it on validation, and let it live the test lives; kept once it is done."""
+    path = cell_path(cell, rate)
+    if path.exists():
+        return json.loads(path.read_text())
+    began = time.process_time()
+    optimiser, world, genome, seed = cell
+    organism, budget = organism_of(genome), BUDGETS[optimiser]
+    key = jax.random.fold_in(jax.random.key(seed), 0xB0771E)
+    pace: Any = RATES[optimiser][rate]
+    found = (by_gradient if optimiser == GRADIENT else by_evolution)(organism, lives, budget, pace, key=key)
+    seen = judged(world.data, "validation", LIVES["validation"])
+    validation = [lived(organism, g, seen).area for g in found]
+    best = int(np.argmin(validation))
+    out = {"validation": validation, "best": best, "size": organism.genome_spec.size}
+    if seed != TUNING_SEED:
+        unseen = judged(world.data, "test", LIVES["test"])
+        own = sample_lives(world.task(seed), "train", LIVES["train"], key=jax.random.fold_in(key, 1))
+        out["test"], out["birth"] = lived(organism, found[best], unseen)._asdict(), lived(organism, found[0], unseen)._asdict()
+        out["last"], out["train"] = lived(organism, found[-1], unseen)._asdict(), lived(organism, found[best], own)._asdict()
+        out["train_last"] = lived(organism, found[-1], own)._asdict()
+    out["seconds"] = time.process_time() - began
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(out))
+    partial.replace(path)
+    return out
+
+
+def tuned(optimiser: str, genome: str) -> int | None:
+    """Which of the rates is best on validation; None if they have not all been tried."""
+    paths = [cell_path((optimiser, TUNED_IN, genome, TUNING_SEED), rate) for rate in range(3)]
+    if not all(path.exists() for path in paths):
+        return None
+    return int(np.argmin([min(json.loads(path.read_text())["validation"]) for path in paths]))
+
+
+def finished(seeds: int) -> dict[Cell, dict[str, Any]]:
+    """What the cache has."""
+    out = {}
+    for cell in cells(seeds):
+        rate = tuned(cell[0], cell[2])
+        if rate is not None and cell_path(cell, rate).exists():
+            out[cell] = json.loads(cell_path(cell, rate).read_text())
+    return out
+
+
+def cells(seeds: int) -> Iterator[Cell]:
+    """All there are, seed by seed."""
+    return ((o, world, genome, seed) for seed in range(seeds) for o in BUDGETS for world in WORLDS for genome in GENOMES)
+
+
+def work(seeds: int, minutes: float) -> None:
+    """Train what is not finished, until the time is up."""
+    began = time.perf_counter()
+    trained_on: tuple[Any, Any] = (None, None)
+    tuning = [((o, TUNED_IN, genome, TUNING_SEED), rate) for o in BUDGETS for genome in GENOMES for rate in range(3)]
+    for cell, rate in [*tuning, *((cell, None) for cell in cells(seeds))]:
+        chosen = tuned(cell[0], cell[2]) if rate is None else rate
+        assert chosen is not None
+        if cell_path(cell, chosen).exists():
+            continue
+        if time.perf_counter() - began > 60 * minutes:
+            return
+        optimiser, world, genome, seed = cell
+        if trained_on[0] != (optimiser, world, seed):
+            trained_on = (None, None)
+            trained_on = (optimiser, world, seed), train_lives(world, seed, BUDGETS[optimiser], int(optimiser == EVOLUTION))
+        out = train(cell, chosen, trained_on[1])
+        shown = [f"{out[k]['area']:.3f}" for k in ("train", "test", "birth", "last") if k in out]
+        print(*cell, chosen, f"{min(out['validation']):.3f} at {out['best']},", *shown, f"{out['seconds']:.1f} s", flush=True)
+
+
+def main() -> None:
+    """Train what is not finished; write the result of what is."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop training then, and write what is finished")
+    parser.add_argument("--finished", action="store_true", help="train nothing, write what is finished")
+    options = parser.parse_args()
+    prepare_jax()
+    if not options.finished:
+        work(options.seeds, options.minutes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,277 @@
+"""What ``bottleneck`` compares: genomes of many sizes on one substrate, worlds of many sizes, and two ways to find a genome."""
+
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from evodev.decoders import Decoder
+from evodev.decoders.cells.cosine import CosineBasis
+from evodev.decoders.cells.types import CellTypes
+from evodev.decoders.sparsity import AllSynapses
+from evodev.decoders.wiring.bilinear import Bilinear
+from evodev.decoders.wiring.direct import Direct
+from evodev.decoders.wiring.relative import RelativePosition
+from evodev.evaluation import Chunk, evaluate_organism, sample_lives
+from evodev.fitness import Fitness
+from evodev.learners import Hebbian
+from evodev.lifetime import LifetimeLog, probe_steps
+from evodev.organism import Organism
+from evodev.search import Strategy
+from evodev.substrate import Population, Projection, Substrate
+from evodev.tasks import FewShotDigits, FewShotGlyphs, Life
+from evodev.types import Array, Genome, Key, Scalar
+
+# worlds
+
+LIFE = {"shots": 10, "probes": 6}
+"""Of every life: 5 classes, ten examples of each to learn from, six to be probed by."""
+LETTERS = FewShotGlyphs(**LIFE)
+SCHEDULE = probe_steps(LETTERS.steps, 8)
+FOLD = (4, 5)
+TURNS = (0, 1, 2, 3)
+VALIDATION = {"glyphs": LETTERS, "digits": FewShotDigits(rotations=TURNS, fold=FOLD, **LIFE)}
+TEST = {"glyphs": LETTERS, "digits": FewShotDigits(**LIFE)}
+
+
+@dataclass(frozen=True)
+class World:
+    """A data set, and how many of its classes are trained on."""
+
+    data: str
+    classes: int
+
+    def task(self, seed: int) -> FewShotGlyphs | FewShotDigits:
+        """Every seed draws classes of its own."""
+        subset = {"classes": self.classes, "subset": seed + 1}
+        return (
+            FewShotGlyphs(**LIFE, **subset)
+            if self.data == "glyphs"
+            else FewShotDigits(rotations=TURNS, fold=FOLD, **LIFE, **subset)
+        )
+
+
+WORLDS = (
+    World("glyphs", 8),
+    World("glyphs", 32),
+    World("glyphs", 128),
+    World("glyphs", 316),
+    World("digits", 8),
+    World("digits", 16),
+)
+
+# genomes
+
+SUBSTRATE = Substrate(
+    (
+        Population("input", (12, 12), activation="linear"),
+        Population("edges", (6, 6), 4),
+        Population("parts", (3, 3), 8),
+        Population("output", (5,), activation="linear"),
+    ),
+    (Projection("input", "edges"), Projection("edges", "parts"), Projection("parts", "output", blank=True)),
+)
+PIXELS = Substrate(
+    (Population("input", (12, 12), activation="linear"), Population("output", (5,), activation="linear")),
+    (Projection("input", "output", blank=True),),
+)
+
+
+def relative(radius: tuple[float, float], waves: tuple[int, int]) -> Decoder:
+    """The same kernels everywhere: a convolution's prior."""
+    return Decoder(CellTypes(), RelativePosition(radius, waves), AllSynapses())
+
+
+def cosine(order: int) -> Decoder:
+    """The lowest coefficients of the weights' cosine transform: no convolution; with all of them it is direct, turned."""
+    return Decoder(CosineBasis((order,)), Bilinear(scaled=True), AllSynapses())
+
+
+READOUT, DIRECT = "read-out alone", "direct"
+DECODERS: dict[str, Decoder] = {
+    "relative, small": relative((0.45, 0.55), (3, 2)),
+    "relative, middle": relative((0.45, 0.55), (5, 4)),
+    "relative, large": relative((0.45, 0.9), (6, 7)),
+    "cosine, small": cosine(3),
+    "cosine, middle": cosine(5),
+    "cosine, large": cosine(8),
+    DIRECT: Decoder(CellTypes(), Direct(), AllSynapses()),
+}
+FAMILIES = {family: tuple(name for name in DECODERS if name.startswith(family)) for family in ("relative", "cosine", DIRECT)}
+
+
+@cache
+def organism_of(name: str) -> Organism:
+    """All are the same substrate and learner, but for the read-out alone, which has no network."""
+    if name == READOUT:
+        return Organism(PIXELS, DECODERS[DIRECT], Hebbian())
+    return Organism(SUBSTRATE, DECODERS[name], Hebbian())
+
+
+def size_of(name: str) -> int:
+    """Numbers in a genome, the read-out's three included."""
+    return organism_of(name).genome_spec.size
+
+
+def beginning(organism: Organism, *, key: Key) -> Genome:
+    """Where a search would start, the read-out's genes at their defaults."""
+    own = organism.decoder.genome_spec(organism.substrate).size
+    return jnp.where(jnp.arange(organism.genome_spec.size) < own, organism.genome_spec.init(key=key), 0.0)
+
+
+# lives
+
+
+@partial(jax.jit, static_argnames="organism")
+def _live(organism: Organism, genome: Genome, lives: Life) -> LifetimeLog:
+    return evaluate_organism(
+        organism, genome[None], LETTERS, lives, SCHEDULE, key=jax.random.key(0), chunk=Chunk(1, 32)
+    )  # fmt: skip
+
+
+class Lived(NamedTuple):
+    """Of one genome: mean AULC, and mean loss and accuracy at every probe."""
+
+    area: float
+    loss: list[float]
+    accuracy: list[float]
+
+
+def lived(organism: Organism, genome: Any, lives: Life) -> Lived:
+    """What a genome makes of some lives; a diverged one counts as the worst."""
+    log = _live(organism, jnp.asarray(genome), lives)
+    return Lived(
+        float(-Fitness()(log, SCHEDULE).mean()),
+        np.asarray(log.loss[0]).mean(0).tolist(),
+        np.asarray(log.score[0]).mean(0).tolist(),
+    )
+
+
+def judged(data: str, split: str, count: int) -> Life:
+    """Lives of classes that nobody trains on, common to all."""
+    task, number = (VALIDATION, 1) if split == "validation" else (TEST, 2)
+    return sample_lives(task[data], cast(Any, split), count, key=jax.random.fold_in(jax.random.key(0x80771E), number))
+
+
+# two ways to find a genome
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every genome may spend: steps of Adam or generations, train lives in each, genomes in each, checks on the way."""
+
+    steps: int
+    lives: int
+    population: int = 1
+    checks: int = 12
+
+    def __post_init__(self) -> None:
+        if self.steps % self.checks:
+            raise ValueError(f"steps must be a multiple of {self.checks}, given {self.steps}")
+
+    @property
+    def every(self) -> int:
+        """Steps from one check to the next."""
+        return self.steps // self.checks
+
+    @property
+    def outer(self) -> int:
+        """Train lives lived."""
+        return self.steps * self.lives * self.population
+
+
+def loss_of(organism: Organism, genomes: Array, lives: Life, chunk: Chunk) -> Array:
+    """AULC of each genome, mean over lives."""
+    log = evaluate_organism(organism, genomes, LETTERS, lives, SCHEDULE, key=jax.random.key(0), chunk=chunk)
+    return -Fitness()(log, SCHEDULE).mean(1)
+
+
+class Climb(NamedTuple):
+    """What training by gradient carries from step to step."""
+
+    genome: Genome
+    memory: Any
+    step: Array
+
+
+def adam() -> optax.GradientTransformation:
+    """Adam of rate one on clipped gradients; a gradient that is not finite is skipped."""
+    return optax.apply_if_finite(optax.chain(optax.clip_by_global_norm(1.0), optax.scale_by_adam()), max_consecutive_errors=10**9)
+
+
+@partial(jax.jit, static_argnames=("organism", "steps"))
+def _climb(organism: Organism, state: Climb, lives: Life, rate: Scalar, steps: int) -> Climb:
+    """Steps of Adam, each on its own lives (steps, lives, ...); the rate falls to nothing along half a cosine."""
+
+    def one(state: Climb, lives: Life) -> tuple[Climb, None]:
+        slope = jax.grad(lambda genome: loss_of(organism, genome[None], lives, Chunk(1, 10**6))[0])(state.genome)
+        update, memory = adam().update(slope, state.memory)
+        now = rate * 0.5 * (1 + jnp.cos(jnp.pi * state.step / steps))
+        return Climb(state.genome - now * cast(Array, update), memory, state.step + 1), None
+
+    return jax.lax.scan(one, state, lives)[0]
+
+
+def by_gradient(organism: Organism, lives: list[Life], budget: Budget, rate: float, *, key: Key) -> np.ndarray:
+    """Adam through development and life; genomes (checks + 1, size), the first at birth."""
+    genome = beginning(organism, key=key)
+    state, genomes = Climb(genome, adam().init(genome), jnp.zeros((), jnp.int32)), [genome]
+    for block in lives:
+        state = _climb(organism, state, block, jnp.asarray(rate), budget.steps)
+        genomes.append(state.genome)
+    return np.stack(genomes)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Mutation strength at first and Adam's rate of an OpenES; the strength falls to a third, the rate to a fifth."""
+
+    sigma: float
+    rate: float
+
+    def strategy(self, population: int) -> Strategy:
+        """As the library's search has it."""
+        return Strategy("Open_ES", population, self.sigma, self.sigma / 3, self.rate, self.rate / 5)
+
+
+@partial(jax.jit, static_argnames=("organism", "pace", "budget"), donate_argnames="state")
+def _evolve(organism: Organism, state: Any, lives: Life, pace: Pace, budget: Budget, *, key: Key) -> Any:
+    """Generations, each on its own lives (generations, lives, ...), common to all its genomes."""
+    algorithm, params = pace.strategy(budget.population).build(organism.genome_spec.size, budget.steps)
+
+    def generation(state: Any, now: tuple[Life, Key]) -> tuple[Any, None]:
+        key_ask, key_tell = jax.random.split(now[1])
+        genomes, state = algorithm.ask(key_ask, state, params)
+        loss = loss_of(organism, genomes, now[0], Chunk(1, 10**6))
+        return algorithm.tell(key_tell, genomes, loss, state, params)[0], None
+
+    count = jax.tree.leaves(lives)[0].shape[0]
+    return jax.lax.scan(generation, state, (lives, jax.random.split(key, count)))[0]
+
+
+def by_evolution(organism: Organism, lives: list[Life], budget: Budget, pace: Pace, *, key: Key) -> np.ndarray:
+    """The centre of an OpenES; genomes as in :func:`by_gradient`."""
+    algorithm, params = pace.strategy(budget.population).build(organism.genome_spec.size, budget.steps)
+    key_begin, key_init, key_run = jax.random.split(key, 3)
+    genome = beginning(organism, key=key_begin)
+    state, genomes = algorithm.init(key_init, genome, params), [np.asarray(genome)]
+    state = jax.tree.map(lambda x: jax.lax.convert_element_type(x, jnp.asarray(x).dtype), state)
+    for number, block in enumerate(lives):
+        state = _evolve(organism, state, block, pace, budget, key=jax.random.fold_in(key_run, number))
+        genomes.append(np.asarray(state.mean))
+    return np.stack(genomes)
+
+
+def train_lives(world: World, seed: int, budget: Budget, kind: int) -> list[Life]:
+    """All lives of a training, in its blocks (steps, lives, ...), the same for every genome."""
+    task, key = world.task(seed), jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), world.classes), kind)
+
+    def block(number: int) -> Life:
+        flat = sample_lives(task, "train", budget.every * budget.lives, key=jax.random.fold_in(key, number))
+        return jax.tree.map(lambda x: np.asarray(x).reshape(budget.every, budget.lives, *x.shape[1:]), flat)
+
+    return [block(number) for number in range(budget.checks)]
