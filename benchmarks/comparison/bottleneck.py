@@ -26,9 +26,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from benchmarks.common import result_path, write_result
 from benchmarks.comparison.bottleneck_arms import (
     DECODERS,
+    LETTERS,
+    PIXELS,
     READOUT,
+    SCHEDULE,
     WORLDS,
     Budget,
     Pace,
@@ -40,8 +44,10 @@ from benchmarks.comparison.bottleneck_arms import (
     organism_of,
     train_lives,
 )
+from benchmarks.comparison.bottleneck_rows import DATA, Cell, Results, cell_rows, control_rows, draw, margin_rows
+from evodev.baselines.neighbours import Neighbours, Nothing
 from evodev.cli import prepare_jax
-from evodev.evaluation import sample_lives
+from evodev.evaluation import Chunk, live_subjects, sample_lives
 
 GRADIENT, EVOLUTION = "gradient", "evolution"
 BUDGETS = {GRADIENT: Budget(960, 8), EVOLUTION: Budget(240, 4, population=32)}
@@ -52,19 +58,14 @@ GENOMES = (READOUT, *DECODERS)
 LIVES = {"validation": 128, "test": 512, "train": 256}
 CACHE = Path(__file__).parent / ".cache" / "bottleneck"
 
-Cell = tuple[str, World, str, int]
-"""Optimiser, world, genome, seed."""
-
 
 def cell_path(cell: Cell, rate: int) -> Path:
     """Where a finished cell is kept."""
     optimiser, world, genome, seed = cell
     budget = BUDGETS[optimiser]
     spent = f"{budget.steps}x{budget.lives}x{budget.population}"
-    return (
-        CACHE
-        / f"{optimiser}-{spent}-{world.data}-{world.classes}-{genome.replace(', ', '-').replace(' ', '-')}-{rate}-{seed}.json"
-    )
+    plain = genome.replace(", ", "-").replace(" ", "-")
+    return CACHE / f"{optimiser}-{spent}-{world.data}-{world.classes}-{plain}-{rate}-{seed}.json"
 
 
 def train(cell: Cell, rate: int, lives: Any) -> dict[str, Any]:
@@ -131,13 +132,51 @@ def work(seeds: int, minutes: float) -> None:
             continue
         if time.perf_counter() - began > 60 * minutes:
             return
-        optimiser, world, genome, seed = cell
+        optimiser, world, _, seed = cell
         if trained_on[0] != (optimiser, world, seed):
             trained_on = (None, None)
             trained_on = (optimiser, world, seed), train_lives(world, seed, BUDGETS[optimiser], int(optimiser == EVOLUTION))
         out = train(cell, chosen, trained_on[1])
         shown = [f"{out[k]['area']:.3f}" for k in ("train", "test", "birth", "last") if k in out]
         print(*cell, chosen, f"{min(out['validation']):.3f} at {out['best']},", *shown, f"{out['seconds']:.1f} s", flush=True)
+
+
+def nearest(data: str) -> np.ndarray:
+    """Accuracy of 1-NN on the pixels of the test lives (lives, probes)."""
+    log = live_subjects(
+        Nothing(PIXELS), np.zeros((1, 1), np.float32), Neighbours("nearest", LETTERS.steps * LETTERS.batch), PIXELS, LETTERS,
+        judged(data, "test", LIVES["test"]), SCHEDULE, key=jax.random.key(0), stochastic=False, chunk=Chunk(1, 32),
+    )  # fmt: skip
+    return np.asarray(log.score[0])
+
+
+def write(seeds: int) -> None:
+    """The result of what is finished, and its figure."""
+    done = finished(seeds)
+    if not done:
+        return
+    results = Results(done, {data: nearest(data) for data in DATA})
+    rows = [r for o in BUDGETS for data in DATA for r in margin_rows(results, o, data)]
+    rows += [r for o in BUDGETS for r in cell_rows(results, o)] + control_rows(results)
+    whole = len([*cells(seeds)]) // seeds
+    full = sum(sum(cell[3] == seed for cell in done) == whole for seed in range(seeds))
+    spent = sum(cell["seconds"] for cell in done.values())
+    gradient, evolution = BUDGETS[GRADIENT], BUDGETS[EVOLUTION]
+    budget = (
+        f"gradient: {gradient.steps} steps of Adam x {gradient.lives} lives = {gradient.outer:,} outer lives; evolution: OpenES, "
+        f"{evolution.steps} generations of {evolution.population} genomes x {evolution.lives} lives = {evolution.outer:,}; "
+        f"both stopped at the best of {gradient.checks + 1} checks on {LIVES['validation']} validation lives, tested on "
+        f"{LIVES['test']}; "
+        f"rate or mutation strength of each genome the best of three on validation, {TUNED_IN.data} {TUNED_IN.classes} classes, "
+        f"three such trainings apart; {len(done)} trainings, {full} whole seeds, {spent / 60:.0f} core-minutes"
+    )
+    command = f"python -m benchmarks.comparison.bottleneck --seeds {seeds}"
+    write_result("comparison", "bottleneck", rows, command=command, seeds=full, budget=budget, figure="bottleneck.png")
+    draw(results, result_path("comparison", "bottleneck").with_suffix(".png"), tuple(BUDGETS))
+    for entry in rows:
+        lo, hi = (f"{entry[k]:.3f}" if entry.get(k) is not None else "" for k in ("lo", "hi"))
+        measured = f"{entry['measured']:.3f}" if entry["measured"] is not None else "-"
+        print(f"{entry['label']:75} {measured} [{lo}, {hi}] {entry.get('met', '')} {entry['note'][:60]}")
 
 
 def main() -> None:
@@ -150,6 +189,7 @@ def main() -> None:
     prepare_jax()
     if not options.finished:
         work(options.seeds, options.minutes)
+    write(options.seeds)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from evodev.types import Array, Genome, Key, Scalar
 
 # worlds
 
-LIFE = {"shots": 10, "probes": 6}
+LIFE: dict[str, Any] = {"shots": 10, "probes": 6}
 """Of every life: 5 classes, ten examples of each to learn from, six to be probed by."""
 LETTERS = FewShotGlyphs(**LIFE)
 SCHEDULE = probe_steps(LETTERS.steps, 8)
@@ -47,7 +47,7 @@ class World:
 
     def task(self, seed: int) -> FewShotGlyphs | FewShotDigits:
         """Every seed draws classes of its own."""
-        subset = {"classes": self.classes, "subset": seed + 1}
+        subset: dict[str, Any] = {"classes": self.classes, "subset": seed + 1}
         return (
             FewShotGlyphs(**LIFE, **subset)
             if self.data == "glyphs"
