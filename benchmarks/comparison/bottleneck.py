@@ -39,6 +39,7 @@ from benchmarks.comparison.bottleneck_arms import (
     World,
     by_evolution,
     by_gradient,
+    drawn,
     judged,
     lived,
     organism_of,
@@ -47,10 +48,11 @@ from benchmarks.comparison.bottleneck_arms import (
 from benchmarks.comparison.bottleneck_rows import DATA, Cell, Results, cell_rows, control_rows, draw, margin_rows
 from evodev.baselines.neighbours import Neighbours, Nothing
 from evodev.cli import prepare_jax
-from evodev.evaluation import Chunk, live_subjects, sample_lives
+from evodev.evaluation import Chunk, live_subjects
+from evodev.types import Key
 
 GRADIENT, EVOLUTION = "gradient", "evolution"
-BUDGETS = {GRADIENT: Budget(960, 8), EVOLUTION: Budget(240, 4, population=32)}
+BUDGETS = {GRADIENT: Budget(720, 8), EVOLUTION: Budget(180, 4, population=32)}
 RATES = {GRADIENT: (0.01, 0.03, 0.1), EVOLUTION: (Pace(0.05, 0.03), Pace(0.1, 0.06), Pace(0.2, 0.12))}
 """Each genome's own is the best on validation in one world, on a seed of its own."""
 TUNED_IN, TUNING_SEED = World("glyphs", 32), 100
@@ -85,7 +87,7 @@ def train(cell: Cell, rate: int, lives: Any) -> dict[str, Any]:
     out = {"validation": validation, "best": best, "size": organism.genome_spec.size}
     if seed != TUNING_SEED:
         unseen = judged(world.data, "test", LIVES["test"])
-        own = sample_lives(world.task(seed), "train", LIVES["train"], key=jax.random.fold_in(key, 1))
+        own = drawn(world, seed, LIVES["train"], key=jax.random.fold_in(key, 1))
         out["test"], out["birth"] = lived(organism, found[best], unseen)._asdict(), lived(organism, found[0], unseen)._asdict()
         out["last"], out["train"] = lived(organism, found[-1], unseen)._asdict(), lived(organism, found[best], own)._asdict()
         out["train_last"] = lived(organism, found[-1], own)._asdict()
@@ -95,6 +97,12 @@ def train(cell: Cell, rate: int, lives: Any) -> dict[str, Any]:
     partial.write_text(json.dumps(out))
     partial.replace(path)
     return out
+
+
+def lives_key(cell: Cell) -> Key:
+    """Of the lives of a training, which all genomes share."""
+    optimiser, world, _, seed = cell
+    return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 1000 * (optimiser == EVOLUTION) + world.classes), 0x11FE)
 
 
 def tuned(optimiser: str, genome: str) -> int | None:
@@ -135,10 +143,11 @@ def work(seeds: int, minutes: float) -> None:
         optimiser, world, _, seed = cell
         if trained_on[0] != (optimiser, world, seed):
             trained_on = (None, None)
-            trained_on = (optimiser, world, seed), train_lives(world, seed, BUDGETS[optimiser], int(optimiser == EVOLUTION))
+            trained_on = (optimiser, world, seed), train_lives(world, seed, BUDGETS[optimiser], key=lives_key(cell))
         out = train(cell, chosen, trained_on[1])
         shown = [f"{out[k]['area']:.3f}" for k in ("train", "test", "birth", "last") if k in out]
         print(*cell, chosen, f"{min(out['validation']):.3f} at {out['best']},", *shown, f"{out['seconds']:.1f} s", flush=True)
+    print("all finished", flush=True)
 
 
 def nearest(data: str) -> np.ndarray:

@@ -31,6 +31,8 @@ from evodev.types import Array, Genome, Key, Scalar
 LIFE: dict[str, Any] = {"shots": 10, "probes": 6}
 """Of every life: 5 classes, ten examples of each to learn from, six to be probed by."""
 LETTERS = FewShotGlyphs(**LIFE)
+TOGETHER = 480
+"""Lives drawn at a time."""
 SCHEDULE = probe_steps(LETTERS.steps, 8)
 FOLD = (4, 5)
 TURNS = (0, 1, 2, 3)
@@ -266,12 +268,16 @@ def by_evolution(organism: Organism, lives: list[Life], budget: Budget, pace: Pa
     return np.stack(genomes)
 
 
-def train_lives(world: World, seed: int, budget: Budget, kind: int) -> list[Life]:
+def drawn(world: World, seed: int, count: int, *, key: Key) -> Life:
+    """Lives of the training classes; always as many at a time, so that one program serves all that is asked for."""
+    task = world.task(seed)
+    blocks = [sample_lives(task, "train", TOGETHER, key=jax.random.fold_in(key, i)) for i in range(-(-count // TOGETHER))]
+    return jax.tree.map(lambda *xs: np.concatenate([np.asarray(x) for x in xs])[:count], *blocks)
+
+
+def train_lives(world: World, seed: int, budget: Budget, *, key: Key) -> list[Life]:
     """All lives of a training, in its blocks (steps, lives, ...), the same for every genome."""
-    task, key = world.task(seed), jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), world.classes), kind)
-
-    def block(number: int) -> Life:
-        flat = sample_lives(task, "train", budget.every * budget.lives, key=jax.random.fold_in(key, number))
-        return jax.tree.map(lambda x: np.asarray(x).reshape(budget.every, budget.lives, *x.shape[1:]), flat)
-
-    return [block(number) for number in range(budget.checks)]
+    every = drawn(world, seed, budget.steps * budget.lives, key=key)
+    shape = (budget.checks, budget.every, budget.lives)
+    blocks = jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), every)
+    return [jax.tree.map(lambda x, i=i: x[i], blocks) for i in range(budget.checks)]
