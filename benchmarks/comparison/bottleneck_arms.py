@@ -16,7 +16,7 @@ from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.relative import RelativePosition
-from evodev.evaluation import Chunk, evaluate_organism, sample_lives
+from evodev.evaluation import Chunk, evaluate, sample_lives
 from evodev.fitness import Fitness
 from evodev.learners import Hebbian
 from evodev.lifetime import LifetimeLog, probe_steps
@@ -33,6 +33,8 @@ LIFE: dict[str, Any] = {"shots": 10, "probes": 6}
 LETTERS = FewShotGlyphs(**LIFE)
 TOGETHER = 480
 """Lives drawn at a time."""
+BLOCK = 128
+"""Lives judged at a time."""
 SCHEDULE = probe_steps(LETTERS.steps, 8)
 FOLD = (4, 5)
 TURNS = (0, 1, 2, 3)
@@ -128,11 +130,17 @@ def beginning(organism: Organism, *, key: Key) -> Genome:
 # lives
 
 
+def logged(organism: Organism, genomes: Array, lives: Life, together: int) -> LifetimeLog:
+    """Logs (genomes, lives). Weights are matrices for all: on so small a substrate that is faster than kernels, too."""
+    return evaluate(
+        organism.develop, genomes, organism.learner, organism.substrate, LETTERS, lives, SCHEDULE,
+        key=jax.random.key(0), stochastic=False, chunk=Chunk(1, together),
+    )  # fmt: skip
+
+
 @partial(jax.jit, static_argnames="organism")
 def _live(organism: Organism, genome: Genome, lives: Life) -> LifetimeLog:
-    return evaluate_organism(
-        organism, genome[None], LETTERS, lives, SCHEDULE, key=jax.random.key(0), chunk=Chunk(1, 32)
-    )  # fmt: skip
+    return logged(organism, genome[None], lives, 32)
 
 
 class Lived(NamedTuple):
@@ -144,13 +152,14 @@ class Lived(NamedTuple):
 
 
 def lived(organism: Organism, genome: Any, lives: Life) -> Lived:
-    """What a genome makes of some lives; a diverged one counts as the worst."""
-    log = _live(organism, jnp.asarray(genome), lives)
-    return Lived(
-        float(-Fitness()(log, SCHEDULE).mean()),
-        np.asarray(log.loss[0]).mean(0).tolist(),
-        np.asarray(log.score[0]).mean(0).tolist(),
+    """What a genome makes of a multiple of ``BLOCK`` lives; a diverged one counts as the worst."""
+    parts = jax.tree.map(lambda x: x.reshape(-1, BLOCK, *x.shape[1:]), lives)
+    logs = [_live(organism, jnp.asarray(genome), jax.tree.map(lambda x, i=i: x[i], parts)) for i in range(len(parts.targets))]
+    area = np.mean([float(-Fitness()(log, SCHEDULE).mean()) for log in logs])
+    loss, accuracy = (
+        np.mean([np.asarray(x[0]).mean(0) for x in of], 0) for of in ([g.loss for g in logs], [g.score for g in logs])
     )
+    return Lived(float(area), loss.tolist(), accuracy.tolist())
 
 
 def judged(data: str, split: str, count: int) -> Life:
@@ -186,10 +195,9 @@ class Budget:
         return self.steps * self.lives * self.population
 
 
-def loss_of(organism: Organism, genomes: Array, lives: Life, chunk: Chunk) -> Array:
+def loss_of(organism: Organism, genomes: Array, lives: Life) -> Array:
     """AULC of each genome, mean over lives."""
-    log = evaluate_organism(organism, genomes, LETTERS, lives, SCHEDULE, key=jax.random.key(0), chunk=chunk)
-    return -Fitness()(log, SCHEDULE).mean(1)
+    return -Fitness()(logged(organism, genomes, lives, 10**6), SCHEDULE).mean(1)
 
 
 class Climb(NamedTuple):
@@ -210,7 +218,7 @@ def _climb(organism: Organism, state: Climb, lives: Life, rate: Scalar, steps: i
     """Steps of Adam, each on its own lives (steps, lives, ...); the rate falls to nothing along half a cosine."""
 
     def one(state: Climb, lives: Life) -> tuple[Climb, None]:
-        slope = jax.grad(lambda genome: loss_of(organism, genome[None], lives, Chunk(1, 10**6))[0])(state.genome)
+        slope = jax.grad(lambda genome: loss_of(organism, genome[None], lives)[0])(state.genome)
         update, memory = adam().update(slope, state.memory)
         now = rate * 0.5 * (1 + jnp.cos(jnp.pi * state.step / steps))
         return Climb(state.genome - now * cast(Array, update), memory, state.step + 1), None
@@ -228,43 +236,45 @@ def by_gradient(organism: Organism, lives: list[Life], budget: Budget, rate: flo
     return np.stack(genomes)
 
 
-@dataclass(frozen=True)
-class Pace:
-    """Mutation strength at first and Adam's rate of an OpenES; the strength falls to a third, the rate to a fifth."""
-
-    sigma: float
-    rate: float
-
-    def strategy(self, population: int) -> Strategy:
-        """As the library's search has it."""
-        return Strategy("Open_ES", population, self.sigma, self.sigma / 3, self.rate, self.rate / 5)
+STRATEGY = ("Open_ES", 0.1, 0.03, 0.06, 0.012)
+"""Mutation strength and Adam's rate, each at first and at last, of a search whose scale is 1."""
 
 
-@partial(jax.jit, static_argnames=("organism", "pace", "budget"), donate_argnames="state")
-def _evolve(organism: Organism, state: Any, lives: Life, pace: Pace, budget: Budget, *, key: Key) -> Any:
+def strategy_of(budget: Budget) -> Strategy:
+    """As the library's search has it."""
+    name, sigma, sigma_final, rate, rate_final = STRATEGY
+    return Strategy(name, budget.population, sigma, sigma_final, rate, rate_final)
+
+
+@partial(jax.jit, static_argnames=("organism", "budget"), donate_argnames="state")
+def _evolve(organism: Organism, state: Any, lives: Life, begin: Genome, scale: Scalar, budget: Budget, *, key: Key) -> Any:
     """Generations, each on its own lives (generations, lives, ...), common to all its genomes."""
-    algorithm, params = pace.strategy(budget.population).build(organism.genome_spec.size, budget.steps)
+    algorithm, params = strategy_of(budget).build(organism.genome_spec.size, budget.steps)
 
     def generation(state: Any, now: tuple[Life, Key]) -> tuple[Any, None]:
         key_ask, key_tell = jax.random.split(now[1])
-        genomes, state = algorithm.ask(key_ask, state, params)
-        loss = loss_of(organism, genomes, now[0], Chunk(1, 10**6))
-        return algorithm.tell(key_tell, genomes, loss, state, params)[0], None
+        moves, state = algorithm.ask(key_ask, state, params)
+        loss = loss_of(organism, begin + scale * moves, now[0])
+        return algorithm.tell(key_tell, moves, loss, state, params)[0], None
 
     count = jax.tree.leaves(lives)[0].shape[0]
     return jax.lax.scan(generation, state, (lives, jax.random.split(key, count)))[0]
 
 
-def by_evolution(organism: Organism, lives: list[Life], budget: Budget, pace: Pace, *, key: Key) -> np.ndarray:
-    """The centre of an OpenES; genomes as in :func:`by_gradient`."""
-    algorithm, params = pace.strategy(budget.population).build(organism.genome_spec.size, budget.steps)
-    key_begin, key_init, key_run = jax.random.split(key, 3)
-    genome = beginning(organism, key=key_begin)
-    state, genomes = algorithm.init(key_init, genome, params), [np.asarray(genome)]
+def by_evolution(organism: Organism, lives: list[Life], budget: Budget, scale: float, *, key: Key) -> np.ndarray:
+    """The centre of an OpenES; genomes as in :func:`by_gradient`.
+
+    What evolves is the distance from birth in units of ``scale``, so that mutation strength and rate both grow with it.
+    """
+    algorithm, params = strategy_of(budget).build(organism.genome_spec.size, budget.steps)
+    key_init, key_run = jax.random.split(jax.random.fold_in(key, 1))
+    genome = beginning(organism, key=key)
+    state, genomes = algorithm.init(key_init, jnp.zeros_like(genome), params), [np.asarray(genome)]
     state = jax.tree.map(lambda x: jax.lax.convert_element_type(x, jnp.asarray(x).dtype), state)
     for number, block in enumerate(lives):
-        state = _evolve(organism, state, block, pace, budget, key=jax.random.fold_in(key_run, number))
-        genomes.append(np.asarray(state.mean))
+        moved = jax.random.fold_in(key_run, number)
+        state = _evolve(organism, state, block, genome, jnp.asarray(scale), budget, key=moved)
+        genomes.append(np.asarray(genome + scale * state.mean))
     return np.stack(genomes)
 
 
