@@ -28,10 +28,10 @@ from evodev.types import Array, Genome, Key, Scalar
 
 # worlds
 
-LIFE: dict[str, Any] = {"shots": 10, "probes": 6}
-"""Of every life: 5 classes, ten examples of each to learn from, six to be probed by."""
+LIFE: dict[str, Any] = {"shots": 5, "probes": 6}
+"""Of every life: 5 classes, five examples of each to learn from, six to be probed by."""
 LETTERS = FewShotGlyphs(**LIFE)
-TOGETHER = 480
+TOGETHER = 504
 """Lives drawn at a time."""
 BLOCK = 128
 """Lives judged at a time."""
