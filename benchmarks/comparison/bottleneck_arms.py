@@ -98,7 +98,6 @@ def cosine(order: int) -> Decoder:
 READOUT, DIRECT = "read-out alone", "direct"
 DECODERS: dict[str, Decoder] = {
     "relative, small": relative((0.45, 0.55), (3, 2)),
-    "relative, middle": relative((0.45, 0.55), (5, 4)),
     "relative, large": relative((0.45, 0.9), (6, 7)),
     "cosine, small": cosine(3),
     "cosine, middle": cosine(5),

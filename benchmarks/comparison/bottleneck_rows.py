@@ -19,7 +19,7 @@ COMPACT = ("relative", "cosine")
 DATA = ("glyphs", "digits")
 SHADES = {
     READOUT: "#9aa1ab",
-    **dict(zip(FAMILIES["relative"], ("#8cc5e3", "#3594cc", "#0b5a8f"), strict=True)),
+    **dict(zip(FAMILIES["relative"], ("#6db3d9", "#0b5a8f"), strict=True)),
     **dict(zip(FAMILIES["cosine"], ("#f5c38a", "#e58a1f", "#a65200"), strict=True)),
     DIRECT: "black",
 }
@@ -216,7 +216,7 @@ def by_classes(axis: Axes, results: Results, optimiser: str, data: str) -> None:
             else 0.0
         )
         if 0 < here < np.inf:
-            colour = SHADES[FAMILIES[family][1]]
+            colour = SHADES[FAMILIES[family][-1]]
             axis.axvline(here, color=colour, linestyle=style, linewidth=1)
             axis.annotate(
                 f"direct overtakes\n{family} at {here:.0f}", (here, 0.985 if family == "relative" else 0.86), color=colour,
@@ -235,7 +235,7 @@ def by_size(axis: Axes, results: Results, optimiser: str, data: str) -> None:
             if not names:
                 continue
             bands = np.array([interval(results.values(optimiser, world, n, "test"), 2000) for n in names])
-            colour, x = SHADES[FAMILIES[family][1]], [size_of(n) for n in names]
+            colour, x = SHADES[FAMILIES[family][-1]], [size_of(n) for n in names]
             axis.plot(x, bands[:, 0], color=colour, marker=MARKS[names[0]], markersize=4, linewidth=1.5, alpha=strength)
             axis.fill_between(x, bands[:, 1], bands[:, 2], color=colour, alpha=0.1 * strength, linewidth=0)
             if family == "cosine" and DIRECT in names:
