@@ -130,8 +130,13 @@ def work(seeds: int, minutes: float) -> None:
     """Train what is not finished, until the time is up."""
     began = time.perf_counter()
     trained_on: tuple[Any, Any] = (None, None)
-    tuning = [((o, TUNED_IN, genome, TUNING_SEED), rate) for o in BUDGETS for genome in GENOMES for rate in RATES[o]]
-    for cell, rate in [*tuning, *((cell, None) for cell in cells(seeds))]:
+    planned: list[tuple[Cell, float | None]] = []
+    for cell in cells(seeds):
+        optimiser = cell[0]
+        if all(other != optimiser for (other, *_), _ in planned):
+            planned += [((optimiser, TUNED_IN, genome, TUNING_SEED), rate) for genome in GENOMES for rate in RATES[optimiser]]
+        planned.append((cell, None))
+    for cell, rate in planned:
         chosen = tuned(cell[0], cell[2]) if rate is None else rate
         assert chosen is not None
         if cell_path(cell, chosen).exists():
@@ -175,7 +180,8 @@ def write(seeds: int) -> None:
         f"both stopped at the best of {gradient.checks + 1} checks on {LIVES['validation']} validation lives, tested on "
         f"{LIVES['test']}; "
         f"rate or mutation strength of each genome the best of {len(RATES[GRADIENT])} or {len(RATES[EVOLUTION])} on validation, "
-        f"{TUNED_IN.data} {TUNED_IN.classes} classes, those trainings apart; {len(done)} trainings, {full} whole seeds, {spent / 60:.0f} core-minutes"
+        f"{TUNED_IN.data} {TUNED_IN.classes} classes, those trainings apart; "
+        f"{len(done)} trainings, {full} whole seeds, {spent / 60:.0f} core-minutes"
     )
     command = f"python -m benchmarks.comparison.bottleneck --seeds {seeds}"
     write_result("comparison", "bottleneck", rows, command=command, seeds=full, budget=budget, figure="bottleneck.png")

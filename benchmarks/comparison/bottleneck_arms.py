@@ -161,6 +161,7 @@ def lived(organism: Organism, genome: Any, lives: Life) -> Lived:
     return Lived(float(area), loss.tolist(), accuracy.tolist())
 
 
+@cache
 def judged(data: str, split: str, count: int) -> Life:
     """Lives of classes that nobody trains on, common to all."""
     task, number = (VALIDATION, 1) if split == "validation" else (TEST, 2)
