@@ -60,9 +60,9 @@ class World:
 
 
 WORLDS = (
+    World("glyphs", 5),
     World("glyphs", 8),
     World("glyphs", 32),
-    World("glyphs", 128),
     World("glyphs", 316),
     World("digits", 8),
     World("digits", 16),

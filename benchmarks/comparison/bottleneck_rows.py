@@ -156,15 +156,18 @@ def crossings(worlds: Sequence[World], margins: Sequence[np.ndarray]) -> tuple[f
 
 def crossing_row(label: str, worlds: Sequence[World], margins: Sequence[np.ndarray]) -> dict[str, Any]:
     """Where it is; beyond the range trained on, null."""
+
+    def known(number: float) -> float | None:
+        return float(number) if 0 < number < np.inf else None
+
     here, drawn = crossings(worlds, margins)
     low, high = np.percentile(drawn, [2.5, 97.5], method="nearest")
     seen = f"{worlds[0].classes} to {worlds[-1].classes} classes"
     never, always = (drawn == np.inf).mean(), (drawn == 0).mean()
     note = {np.inf: f"never within {seen}", 0.0: f"ahead throughout, {seen}"}.get(here, f"within {seen}")
+    if min(len(m) for m in margins) == 1:
+        return {"label": label, "measured": known(here), "unit": "classes", "note": f"{note}; one seed"}
     note += f"; of 2000 resamples of the seeds {never:.0%} never cross, {always:.0%} have direct ahead throughout"
-
-    def known(number: float) -> float | None:
-        return float(number) if 0 < number < np.inf else None
 
     return {"label": label, "measured": known(here), "lo": known(low), "hi": known(high), "unit": "classes", "note": note}
 
