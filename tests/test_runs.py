@@ -319,5 +319,6 @@ def test_new_files_are_written_all_or_none(tmp_path: Path) -> None:
 def test_the_configuration_is_plain_yaml(run: Run) -> None:
     plain = yaml.safe_load((run.path / "config.yaml").read_text())
     assert plain["task"] == {"kind": "few-shot-digits"} | {
-        "canvas": 8, "shift": False, "rotations": [0, 1], "ways": 2, "shots": 3, "probes": 2
+        "canvas": 8, "shift": False, "rotations": [0, 1], "ways": 2, "shots": 3, "probes": 2, "fold": [],
+        "classes": None, "subset": 0,
     }  # fmt: skip

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import struct
 
@@ -142,6 +143,12 @@ def check_extra(package: str, extra: str) -> None:
 def without_replacement(choices: int, many: int, rows: int, *, key: Key) -> Int[Array, "rows many"]:
     """In every row ``many`` different numbers below ``choices``, in random order."""
     return jax.vmap(lambda k: jax.random.permutation(k, choices)[:many])(jax.random.split(key, rows))
+
+
+def some_of(available: int, classes: int | None, subset: int) -> np.ndarray:
+    """The classes to train on: all, or so many of them; of one ``subset`` fewer are always among more."""
+    order = np.arange(available) if subset == 0 else np.random.default_rng(subset).permutation(available)
+    return order[:classes]
 
 
 def placed(images: Float[Array, "n a b"], corners: Int[Array, "n 2"], side: int) -> Float[Array, "n side side"]:

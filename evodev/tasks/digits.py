@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.tasks.base import Life, Split, check_split, placed
+from evodev.tasks.base import Life, Split, check_split, placed, some_of
 from evodev.tasks.supervised import FewShot
 from evodev.types import Array, Key
 
@@ -57,6 +57,8 @@ class FewShotDigits(FewShot):
         probes: probe images of each class.
         fold: of digits 0-5, those that are held out for validation, all their images; then training has all images of the
             others.
+        classes: to train on; all that there are if none.
+        subset: which of them those are; each number stands for others, and of one subset fewer are among more.
     """
 
     canvas: int = 12
@@ -66,6 +68,8 @@ class FewShotDigits(FewShot):
     shots: int = 20
     probes: int = 8
     fold: tuple[int, ...] = ()
+    classes: int | None = None
+    subset: int = 0
 
     def __post_init__(self) -> None:
         if self.canvas < SIDE:
@@ -76,9 +80,15 @@ class FewShotDigits(FewShot):
         if len(set(self.fold)) != len(self.fold) or not set(self.fold) < set(FAMILIES["train"]):
             raise ValueError(f"task: fold must be some of the digits 0-5, not all; given {self.fold}")
         digits = {split: len(_digits(split, self.fold)) for split in FAMILIES}
+        if self.classes is not None and not 2 <= self.classes <= digits["train"] * len(turns):
+            raise ValueError(
+                f"task: classes must be from 2 to {digits['train'] * len(turns)}, those to train on; given {self.classes}"
+            )
         smallest = min(digits, key=lambda split: (digits[split], split))
         fewest = digits[smallest] * len(turns)
         limit = (fewest, f"the classes of the smallest family ({digits[smallest]} {smallest} digits x {len(turns)} rotations)")
+        if self.classes is not None and self.classes < fewest:
+            limit = (self.classes, "the classes to train on")
         self.check_few_shot(
             limit, (min(int(_images(split, self.fold)[2].min()) for split in FAMILIES), "the images of the rarest digit")
         )
@@ -97,7 +107,7 @@ class FewShotDigits(FewShot):
         """With the last digits of 0-5 held out, as few as make up a life, if those left make up one too."""
         many = -(-self.ways // len(self.rotations))
         digits = FAMILIES["train"]
-        if self.fold or (len(digits) - many) * len(self.rotations) < self.ways:
+        if self.fold or self.classes is not None or (len(digits) - many) * len(self.rotations) < self.ways:
             return self
         return replace(self, fold=digits[-many:])
 
@@ -105,7 +115,9 @@ class FewShotDigits(FewShot):
         check_split(split)
         images, starts, counts = (jnp.asarray(a) for a in _images(split, self.fold))
         key_class, key_image, key_shift = jax.random.split(key, 3)
-        classes = jax.random.permutation(key_class, len(counts) * len(self.rotations))[: self.ways]
+        available = len(_digits(split, self.fold)) * len(self.rotations)
+        among = some_of(available, self.classes, self.subset) if split == "train" else np.arange(available)
+        classes = jnp.asarray(among)[jax.random.permutation(key_class, len(among))[: self.ways]]
         digit, turn = classes // len(self.rotations), jnp.array(self.rotations)[classes % len(self.rotations)]
         # a random subset without replacement: the images with the smallest of uniform draws, within each digit's own
         many, most = self.shots + self.probes, int(_images(split, self.fold)[2].max())

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from evodev.tasks.base import Life, Split, check_split, placed, without_replacement
+from evodev.tasks.base import Life, Split, check_split, placed, some_of, without_replacement
 from evodev.tasks.supervised import FewShot
 from evodev.types import Key
 
@@ -108,7 +108,8 @@ class FewShotGlyphs(FewShot):
 
     Attributes:
         canvas: side of the field, at least 8.
-        classes: letters to train on, a subset that is always the same; all of them if none.
+        classes: letters to train on; all of them if none.
+        subset: which letters those are; each number stands for others, and of one subset fewer are among more.
         ways: classes in a life.
         shots: learning steps, each with one picture of every class.
         probes: probe pictures of each class.
@@ -119,6 +120,7 @@ class FewShotGlyphs(FewShot):
     ways: int = 5
     shots: int = 20
     probes: int = 8
+    subset: int = 0
 
     def __post_init__(self) -> None:
         if self.canvas < 8:
@@ -144,9 +146,9 @@ class FewShotGlyphs(FewShot):
     def sample(self, split: Split, *, key: Key) -> Life:
         check_split(split)
         pictures, sizes = bank(split, self.canvas)
-        classes = len(pictures) if split != "train" or self.classes is None else self.classes
+        among = some_of(len(pictures), self.classes, self.subset) if split == "train" else np.arange(len(pictures))
         key_class, key_picture, key_shift = jax.random.split(key, 3)
-        letter = jax.random.permutation(key_class, classes)[: self.ways]
+        letter = jnp.asarray(among)[jax.random.permutation(key_class, len(among))[: self.ways]]
         many = self.shots + self.probes
         picture = without_replacement(pictures.shape[1], many, self.ways, key=key_picture).T  # (examples, ways)
         chosen = jnp.asarray(pictures)[letter, picture].reshape(-1, self.canvas, self.canvas) / 255.0

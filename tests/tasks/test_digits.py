@@ -7,6 +7,7 @@ from sklearn.datasets import load_digits
 
 from evodev.evaluation import sample_lives
 from evodev.tasks import SPLITS, FewShotDigits, Split
+from evodev.tasks.base import some_of
 
 IMAGES, DIGITS = load_digits(return_X_y=True)
 DIGIT_OF = {image.astype(np.float32).tobytes(): int(digit) for image, digit in zip(IMAGES / 16.0, DIGITS, strict=True)}
@@ -89,6 +90,25 @@ def test_without_shift_a_digit_is_in_the_middle() -> None:
     assert all(image[1:9, 1:9].tobytes() in DIGIT_OF for image in images.reshape(-1, 10, 10))
 
 
+def test_a_fold_holds_digits_out_for_validation_and_gives_training_all_images_of_the_others() -> None:
+    task = FewShotDigits(canvas=8, shift=False, rotations=(0,), ways=2, shots=3, probes=2, fold=(1, 4))
+    seen = {split: {image.tobytes() for image in _images(task, split, 400)[0].reshape(-1, 64)} for split in SPLITS}
+    assert {split: {DIGIT_OF[image] for image in own} for split, own in seen.items()} == {
+        "train": {0, 2, 3, 5}, "validation": {1, 4}, "test": {6, 7, 8, 9},
+    }  # fmt: skip
+    without = {image.tobytes() for image in _images(replace(task, fold=()), "validation", 400)[0].reshape(-1, 64)}
+    assert seen["train"] & without
+    assert "unseen classes (digits 1, 4)" in task.held_out
+
+
+def test_fewer_classes_are_trained_on_and_another_subset_is_of_others() -> None:
+    plain = FewShotDigits(canvas=8, shift=False, rotations=(0,), ways=2, shots=1, probes=1, classes=2)
+    for subset in (0, 1):
+        images, _ = _images(replace(plain, subset=subset), "train", 20)
+        assert {DIGIT_OF[image.tobytes()] for image in images.reshape(-1, 64)} == set(some_of(6, 2, subset).tolist())
+    assert set(some_of(6, 2, 0)) != set(some_of(6, 2, 1))
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -101,6 +121,11 @@ def test_without_shift_a_digit_is_in_the_middle() -> None:
         ({"rotations": (0,), "ways": 5}, "ways must be from 2 to 4"),
         ({"fold": (6,)}, "fold must be some of the digits 0-5, not all"),
         ({"fold": (5,)}, r"ways must be from 2 to 2, .* \(1 validation digits x 2 rotations\); given 5"),
+        ({"fold": (1, 7)}, "fold must be some of the digits 0-5, not all"),
+        ({"fold": tuple(range(6))}, "fold must be some of the digits 0-5, not all"),
+        ({"fold": (4, 5), "rotations": (0, 1)}, r"ways must be from 2 to 4, .*2 validation digits x 2 rotations"),
+        ({"classes": 13}, "classes must be from 2 to 12, those to train on; given 13"),
+        ({"classes": 4}, "ways must be from 2 to 4, the classes to train on; given 5"),
         ({"shots": 0}, "shots must be at least 1"),
         ({"probes": 0}, "probes must be at least 1"),
         ({"shots": 100}, r"shots \+ probes must be at most \d+, the images of the rarest digit; given 100 \+ 8"),

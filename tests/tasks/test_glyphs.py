@@ -7,6 +7,7 @@ import pytest
 
 from evodev.evaluation import sample_lives
 from evodev.tasks import SPLITS, FewShotGlyphs, Split
+from evodev.tasks.base import some_of
 from evodev.tasks.glyphs import bank, faces, letters
 
 
@@ -81,6 +82,23 @@ def test_fewer_classes_are_a_subset_of_more() -> None:
     assert [len(own) for own in seen[:2]] == [4, 8]
     assert len(seen[2]) > 50
     assert all(fewer <= more or more is seen[2] for fewer, more in pairwise(seen))
+
+
+def test_another_subset_is_of_other_letters_and_leaves_held_out_ones_alone() -> None:
+    task = FewShotGlyphs(classes=4, subset=3, ways=4, shots=1, probes=1)
+    inputs = np.asarray(sample_lives(task, "train", 40, key=jax.random.key(1)).inputs)
+    assert set(_known("train", inputs.reshape(-1, 12, 12))) == set(some_of(len(letters()["train"]), 4, 3).tolist())
+    inputs = np.asarray(sample_lives(task, "test", 40, key=jax.random.key(1)).inputs)
+    assert len(set(_known("test", inputs.reshape(-1, 12, 12)))) > 50
+
+
+@pytest.mark.parametrize(("available", "subset"), [(10, 0), (10, 1), (24, 7)])
+def test_of_one_subset_fewer_classes_are_among_more(available: int, subset: int) -> None:
+    all_of_them = some_of(available, None, subset)
+    assert sorted(all_of_them) == list(range(available))
+    for classes in (2, 5):
+        np.testing.assert_array_equal(some_of(available, classes, subset), all_of_them[:classes])
+    assert (subset == 0) == (all_of_them.tolist() == list(range(available)))
 
 
 @pytest.mark.parametrize(
