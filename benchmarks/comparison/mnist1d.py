@@ -67,7 +67,7 @@ from evodev.statistics import Verdict, equivalent, estimate, holm, improvement, 
 from evodev.types import Array, Genome, Key
 
 DENSITY = 0.25
-STRATEGY, GENERATIONS, SHORT = Strategy("CMA_ES", 24, sigma=0.5), 25, 300
+STRATEGY, GENERATIONS, SHORT = Strategy("CMA_ES", 24, sigma=0.5), 30, 400
 """The search of masks and that of hyperparameters, and steps of the short training behind a fitness."""
 TRAIN, LOOKS, MARGIN = 3200, 12, 0.02
 """Signals of a short training, moments at which a full one is looked at, and what counts as no difference."""
@@ -156,7 +156,8 @@ def individual(genome: Genome, params: Params, *, weights: bool) -> tuple[Params
 def hyper(genes: Array, params: Params) -> tuple[Params, Array, Array]:
     """Five numbers -> scaled parameters, rate and decay; zeros are the published setting without decay."""
     scales = jnp.exp(jnp.clip(genes[2:], -3.0, 3.0))
-    scaled = {n: jax.tree.map(lambda x, s=s: x * s, params[n]) for n, s in zip(("hidden1", "hidden2", "output"), scales)}
+    layers = ("hidden1", "hidden2", "output")
+    scaled = {n: jax.tree.map(partial(jnp.multiply, scales[i]), params[n]) for i, n in enumerate(layers)}
     return scaled, RATE * jnp.exp(jnp.clip(genes[0], -4.0, 3.0)), jnp.clip(genes[1], 0.0, 5.0)
 
 
