@@ -24,10 +24,11 @@ Expected, written down before the run:
     python -m benchmarks.comparison.mnist1d [--seeds N] [--minutes M]
 
 Needs the extra `data`. What is finished is kept in benchmarks/comparison/.cache: a killed script, or one that was told to stop
-after M minutes, goes on where it was.
+after M minutes, goes on where it was, and several copies share the work.
 """
 
 import argparse
+import fcntl
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -67,7 +68,7 @@ from evodev.statistics import Verdict, equivalent, estimate, holm, improvement, 
 from evodev.types import Array, Genome, Key
 
 DENSITY = 0.25
-STRATEGY, GENERATIONS, SHORT = Strategy("CMA_ES", 24, sigma=0.5), 30, 400
+STRATEGY, GENERATIONS, SHORT = Strategy("CMA_ES", 20, sigma=0.5), 30, 300
 """The search of masks and that of hyperparameters, and steps of the short training behind a fitness."""
 TRAIN, LOOKS, MARGIN = 3200, 12, 0.02
 """Signals of a short training, moments at which a full one is looked at, and what counts as no difference."""
@@ -348,11 +349,18 @@ def work(seeds: int, minutes: float) -> bool:
             continue
         if time.perf_counter() - began > 60 * minutes:
             return False
-        did = unit()
-        (CACHE / f"{name}.json").write_text(json.dumps(did))
+        with open(CACHE / f"{name}.claim", "w") as claim:
+            try:
+                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:  # another copy of this script is at it
+                continue
+            if kept(name) is not None:
+                continue
+            did = unit()
+            (CACHE / f"{name}.json").write_text(json.dumps(did))
         last = np.mean(did["accuracy"], axis=0)[-1] if "accuracy" in did else did.get("history", [0])[-1]
         print(f"{name}: {last:.3f}, {did['seconds']:.0f} s", flush=True)
-    return True
+    return all(kept(name) is not None for name, _ in units(seeds))
 
 
 # ---- what it says
