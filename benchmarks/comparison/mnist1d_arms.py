@@ -180,12 +180,12 @@ def wired_substrate() -> Substrate:
 
 
 def decoder_of(density: float) -> Decoder:
-    """A kernel a pair of cell types over relative position, as wide as the whole line, so that nearness is not built in.
+    """A kernel a pair of cell types over relative position, three cosines as wide as the whole line: no nearness built in.
 
     The wish for a synapse is the size of its weight, every neuron of a layer keeps as many; the genome divides the synapses
-    among the two layers.
+    among the two layers. Few cosines do, as the count of synapses says how far a bump of them reaches.
     """
-    return Decoder(CellTypes(), RelativePosition(radius=(2.0,), waves=(8, 4)), Budget(density, per_neuron=True))
+    return Decoder(CellTypes(), RelativePosition(radius=(2.0,), waves=(3,)), Budget(density, per_neuron=True))
 
 
 def grown(decoder: Decoder, genome: Genome, params: Params) -> tuple[Params, Params]:
