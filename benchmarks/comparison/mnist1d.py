@@ -6,14 +6,15 @@ MLP 40-100-100-10 whose second hidden layer adds to the first, a CNN of three la
 32, MLP 68, CNN 94; with the positions in a fixed random order 32, 68 and 56 (the authors' later notebook, one seed: 32, 65, 92;
 shuffled 32, 66, 59).
 
-The evolved mask: a genome of cell types and relative-position kernels, three cosines as wide as the whole line (nearness is not built in, a
-kernel repeats at every position) says which synapses of the MLP's two hidden layers exist; the output layer is dense. One search
-an outer seed, CMA-ES; fitness is the accuracy on 800 of the 4,000 training signals late in a short training on the other 3,200 with
-fresh weights (300 steps, mean of three looks in its second half). No search saw a test signal. The centre of the search is then trained as published. Weights of a mask are as large
-in root mean square as the dense layer's. The search is run again on the shuffled positions, where the mask found on the
-original ones is tried too. A further search lets the same genome also set the initial weights. Hyperparameters of the dense MLP
-(rate, decay, scales of its layers) are evolved by the same strategy, from the same short trainings, as many of them; another
-arm tunes rate, weight decay, width and the moment to stop by a grid on the same validation.
+The evolved mask: a genome of 24 numbers says which quarter of the synapses of the MLP's two hidden layers exist; the output
+layer is dense. Neurons of two types lie on the line of the inputs; a pair of types has a kernel over relative position, three
+cosines as wide as the whole line, so that nearness can be said but is not built in. One search an outer seed, CMA-ES; fitness is
+the accuracy on 800 of the 4,000 training signals late in a short training on the other 3,200 with fresh weights (300 steps, mean
+of three looks in its second half). No search saw a test signal. The centre of the search is then trained as published. Weights of
+a mask are as large in root mean square as the dense layer's. The search is run again on the shuffled positions, where the mask
+found on the original ones is tried too. A further search lets the same genome also set the initial weights. Hyperparameters of
+the dense MLP (rate, decay, scales of its layers) are evolved by the same strategy, from the same short trainings, as many of
+them; another arm tunes rate, weight decay, width and the moment to stop by a grid on the same validation.
 
 Expected, written down before the run:
 - linear, MLP and CNN come within a few points of 32, 68 and 94, and the CNN falls to the MLP or below when shuffled;
@@ -44,6 +45,7 @@ from benchmarks.common import result_path, write_result
 from benchmarks.comparison.mnist1d_arms import (
     BATCH,
     NETWORKS,
+    POSITIONS,
     RATE,
     STEPS,
     Params,
@@ -505,7 +507,9 @@ def draw(seeds: int, path: Path) -> None:
         if done:
             mask = np.array(done["masks"]["hidden1"]).T
             # by type, so that a kernel shows as a diagonal
-            panel.imshow(mask.reshape(25, -1, mask.shape[1]).swapaxes(0, 1).reshape(mask.shape), cmap="Greys", aspect="auto")
+            panel.imshow(
+                mask.reshape(POSITIONS, -1, mask.shape[1]).swapaxes(0, 1).reshape(mask.shape), cmap="Greys", aspect="auto"
+            )
             panel.set_title(f"first layer's mask, {world}, seed 0\n(neurons by type and place; inputs across)", fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)

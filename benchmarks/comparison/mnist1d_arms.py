@@ -26,8 +26,8 @@ from evodev.types import Array, Genome, Key
 Params = Any
 Forward = Callable[[Params, Array], Array]
 
-HIDDEN, POSITIONS, CHANNELS = 100, 25, 25
-"""Neurons of a hidden layer, the positions they are laid out on (four a position), and channels of the CNN."""
+HIDDEN, POSITIONS, CHANNELS = 100, 50, 25
+"""Neurons of a hidden layer, the positions they are laid out on (two a position), and channels of the CNN."""
 RATE, BATCH, STEPS = 1e-2, 100, 6000
 """Adam's rate, signals a batch and steps of the published training."""
 WIRED = ("hidden1", "hidden2")
