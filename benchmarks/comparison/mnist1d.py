@@ -19,7 +19,8 @@ them; another arm tunes rate, weight decay, width and the moment to stop by a gr
 Expected, written down before the run:
 - linear, MLP and CNN come within a few points of 32, 68 and 94, and the CNN falls to the MLP or below when shuffled;
 - on the original: evolved mask above the MLP, tuned or not, and below the CNN; above random masks of the same density, layers and
-  degrees and above the mask of its initial genome; about as good as a hand-made mask of nearest inputs of the same fan-in;
+  degrees and above the mask of its initial genome; about as good (within 2 points) as a hand-made mask of nearest inputs of the same fan-in;
+  below a locally connected network (the CNN with a kernel of its own at each position), which has three times the synapses;
 - shuffled: the mask evolved there equals random masks of the same layers within 2 points, and the transplanted one as well.
 
     python -m benchmarks.comparison.mnist1d [--seeds N] [--minutes M]
@@ -81,14 +82,22 @@ CACHE = Path(__file__).parent / ".cache" / "mnist1d"
 SOURCE = "arXiv 2011.14439"
 REPORTED = {"linear": (0.32, 0.32), "MLP": (0.68, 0.68), "CNN": (0.94, 0.56)}
 """Accuracy on the original and on the shuffled signals."""
-EVOLVED = "evolved mask"
+NEAREST = "hand-made mask, nearest inputs"
+WEIGHTS, INITIAL = "evolved mask and initial weights", "initial genome's mask"
+EVOLVED, RANDOM, AS_TUNED = "evolved mask", "random mask, same layers", ", trained as the tuned MLP"
 CONTROLS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
     "random mask, same density": same_density,
-    "random mask, same layers": same_layers,
+    RANDOM: same_layers,
     "random mask, same degrees": same_degrees,
-    "hand-made mask, nearest inputs": lambda masks, rng: nearest(masks),
+    NEAREST: lambda masks, rng: nearest(masks),
 }
 """Each is made of the mask evolved in the same world."""
+FAMILIES: dict[str, tuple[str, ...]] = {
+    EVOLVED: ("CNN", "locally connected", "MLP, tuned", "MLP, evolved hyperparameters", "MLP", *CONTROLS, INITIAL),
+    EVOLVED + AS_TUNED: ("MLP, tuned", RANDOM + AS_TUNED, EVOLVED, "MLP"),
+    WEIGHTS: ("its mask, fresh weights", EVOLVED, "MLP, evolved hyperparameters", "MLP"),
+}
+"""What is set against what on the original signals, the comparisons of one family corrected together."""
 Unit = tuple[str, Callable[[], dict[str, Any]]]
 
 
@@ -221,8 +230,11 @@ def published(world: str, network: str, seeds: int) -> dict[str, Any]:
     return full(world, network, params, [whole(p) for p in params])
 
 
-def masked(world: str, arm: str, genomes: list[Genome]) -> dict[str, Any]:
-    """A mask arm: what it does to the masks of these genomes (one a seed), trained on a world from the seeds' own weights."""
+def masked(world: str, arm: str, genomes: list[Genome], **training: Any) -> dict[str, Any]:
+    """A mask arm: what it does to the masks of these genomes (one a seed), trained on a world from the seeds' own weights.
+
+    ``training`` departs from the published one, as of :func:`full`.
+    """
     params, masks = [start("mlp", seed) for seed in range(len(genomes))], []
     for seed, (genome, own) in enumerate(zip(genomes, params, strict=True)):
         grows = individual(genome, own, weights=False)[1]
@@ -232,7 +244,7 @@ def masked(world: str, arm: str, genomes: list[Genome]) -> dict[str, Any]:
     layers = [by_layer(m) for m in masks]
     fan_in = {name: float(np.mean([m[name].sum(0).mean() for m in layers])) for name in layers[0]}
     near = {name: float(np.mean([nearness(m)[name] for m in layers])) for name in layers[0]}
-    told = full(world, "mlp", [wired(p, m) for p, m in zip(params, masks, strict=True)], masks)
+    told = full(world, "mlp", [wired(p, m) for p, m in zip(params, masks, strict=True)], masks, **training)
     return told | {"fan_in": fan_in, "nearness": near, "masks": {n: layers[0][n].astype(int).tolist() for n in layers[0]}}
 
 
@@ -251,7 +263,7 @@ def with_weights(arm: str, genomes: list[Genome]) -> dict[str, Any]:
     params, masks = [], []
     for seed, genome in enumerate(genomes):
         fresh = start("mlp", seed)
-        own, mask = individual(genome, fresh, weights=arm == "evolved mask and initial weights")
+        own, mask = individual(genome, fresh, weights=arm == WEIGHTS)
         params.append(own)
         masks.append(mask)
     return full("original", "mlp", params, masks)
@@ -322,13 +334,17 @@ def units(seeds: int) -> Iterator[Unit]:
             for arm in (EVOLVED, *CONTROLS):
                 yield f"arm-{world}-{arm}", partial(masked, world, arm, genomes)
     start_genomes, original = [initial_genome(seed) for seed in range(seeds)], found("original", "mask", seeds)
-    yield "arm-original-initial genome's mask", partial(masked, "original", "initial", start_genomes)
+    yield f"arm-original-{INITIAL}", partial(masked, "original", "initial", start_genomes)
     if original:
         yield "arm-shuffled-mask evolved on the original", partial(masked, "shuffled", EVOLVED, original)
     yield "tuning", tuning
     best = kept("tuning")
     if best:
-        yield "arm-original-MLP, tuned", partial(tuned, seeds, best["best"])
+        best = best["best"]
+        yield "arm-original-MLP, tuned", partial(tuned, seeds, best)
+        as_tuned = {"rates": best["rate"], "decays": best["decay"], "steps": best["steps"], "looks": 1}
+        for arm in (EVOLVED, RANDOM) if original else ():
+            yield f"arm-original-{arm}{AS_TUNED}", partial(masked, "original", arm, original or [], **as_tuned)
     for kind in ("hyper", "weights"):
         for seed in range(seeds):
             yield f"search-original-{kind}-{seed}", partial(one_search, "original", kind, seed)
@@ -337,7 +353,7 @@ def units(seeds: int) -> Iterator[Unit]:
         yield "arm-original-MLP, evolved hyperparameters", partial(evolved_hyper, genomes)
     genomes = found("original", "weights", seeds)
     if genomes:
-        for arm in ("evolved mask and initial weights", "its mask, fresh weights"):
+        for arm in (WEIGHTS, "its mask, fresh weights"):
             yield f"arm-original-{arm}", partial(with_weights, arm, genomes)
     yield "arm-original-locally connected", partial(published, "original", "local", seeds)
 
@@ -405,11 +421,8 @@ def rows_of(seeds: int) -> list[dict[str, Any]]:
                 middle = estimate(values[:, None])
                 row["note"] += f"{'; ' if row['note'] else ''}IQM {middle.value:.3f} [{middle.lo:.3f}, {middle.hi:.3f}]"
             rows.append(row)
-    rows += differences(told["original"], "original", EVOLVED, above=("1-NN on inputs", "CNN"))
-    own = told["original"].get("evolved mask and initial weights")
-    if own is not None and "its mask, fresh weights" in told["original"]:
-        few = {n: told["original"][n] for n in ("evolved mask and initial weights", "its mask, fresh weights", EVOLVED, "MLP")}
-        rows += differences(few, "original", "evolved mask and initial weights", above=())
+    for own, rivals in FAMILIES.items():
+        rows += differences(told["original"], own, rivals)
     rows += lost(told)
     return rows
 
@@ -433,39 +446,44 @@ def noted(world: str, arm: str) -> str:
     return ""
 
 
-def differences(arms: dict[str, np.ndarray], world: str, own: str, *, above: tuple[str, ...]) -> list[dict[str, Any]]:
-    """An arm against every other of a world, strongest first; those in ``above`` are expected to be better than it."""
+def differences(arms: dict[str, np.ndarray], own: str, rivals: tuple[str, ...]) -> list[dict[str, Any]]:
+    """An arm of the original signals against its family, strongest first; networks with windows are expected to be better."""
+    known = [n for n in rivals if n in arms]
     if own not in arms:
         return []
-    rivals = sorted((n for n, v in arms.items() if n != own and len(v) > 1), key=lambda n: -arms[n].mean())
-    verdicts = [paired(arms[own], arms[n]) for n in rivals]
+    known.sort(key=lambda n: -arms[n].mean())
+    verdicts = [paired(arms[own], arms[n]) for n in known]
     rows = []
-    for name, verdict, corrected in zip(rivals, verdicts, holm([v.p for v in verdicts]), strict=True):
-        above_it = improvement(arms[own][:, None], arms[name][:, None])
-        sign = -1 if name in above else 1
-        note = "" if sign > 0 else "; expected below"
-        rows.append(verdict_row(f"{world}: {own} - {name}", verdict, corrected, above_it, sign=sign, note=note))
+    for name, verdict, corrected in zip(known, verdicts, holm([v.p for v in verdicts]), strict=True):
+        above = improvement(arms[own][:, None], arms[name][:, None])
+        below = name in ("CNN", "locally connected")
+        note = "; expected below" if below else ""
+        row = verdict_row(f"original: {own} - {name}", verdict, corrected, above, sign=-1 if below else 1, note=note)
+        rows.append(row if name != NEAREST else row | alike(arms[own], arms[name], row["note"]))
     return rows
+
+
+def alike(own: np.ndarray, other: np.ndarray, before: str) -> dict[str, Any]:
+    """What to say of two arms that are expected to be equally good."""
+    p = equivalent(own, other, MARGIN)
+    note = f"{before}; expected equal, within {100 * MARGIN:.0f} points: p {p:.4f} of two one-sided t tests"
+    return {"met": bool(p < 0.05), "note": note}
 
 
 def lost(told: dict[str, dict[str, np.ndarray]]) -> list[dict[str, Any]]:
     """On shuffled positions: the difference to random masks, whether it is none, and how much of the gain went."""
     rows, shuffled, original = [], told["shuffled"], told["original"]
-    random = "random mask, same layers"
     for arm in (EVOLVED, "mask evolved on the original"):
-        if arm not in shuffled or random not in shuffled:
+        if arm not in shuffled or RANDOM not in shuffled:
             continue
-        verdict, p = paired(shuffled[arm], shuffled[random]), equivalent(shuffled[arm], shuffled[random], MARGIN)
+        verdict = paired(shuffled[arm], shuffled[RANDOM])
         points = {k: 100 * v for k, v in zip(("measured", "lo", "hi"), verdict[:3], strict=True)}
-        note = (
-            f"equivalent within {100 * MARGIN:.0f} points: p {p:.4f} of two one-sided t tests; of a difference: {verdict.p:.4f}"
-        )
-        label = f"shuffled: {arm} - {random}"
-        rows.append({"label": label, **points, "unit": "points", "target": 0.0, "met": bool(p < 0.05), "note": note})
-        if arm == EVOLVED and {arm, random} <= set(original):
-            gains = original[arm] - original[random], shuffled[arm] - shuffled[random]
+        same = alike(shuffled[arm], shuffled[RANDOM], f"sign-flip p {verdict.p:.4f}")
+        rows.append({"label": f"shuffled: {arm} - {RANDOM}", **points, "unit": "points", "target": 0.0, **same})
+        if arm == EVOLVED and {arm, RANDOM} <= set(original):
+            gains = original[arm] - original[RANDOM], shuffled[arm] - shuffled[RANDOM]
             verdict, above = paired(*gains), improvement(gains[0][:, None], gains[1][:, None])
-            label = f"gain over {random}: original - shuffled"
+            label = f"gain over {RANDOM}: original - shuffled"
             rows.append(verdict_row(label, verdict, verdict.p, above, sign=1))
     return rows
 
