@@ -19,7 +19,7 @@ them; another arm tunes rate, weight decay, width and the moment to stop by a gr
 Expected, written down before the run:
 - linear, MLP and CNN come within a few points of 32, 68 and 94, and the CNN falls to the MLP or below when shuffled;
 - on the original: evolved mask above the MLP, tuned or not, and below the CNN; above random masks of the same density, layers and
-  degrees and above the mask of its initial genome; about as good (within 2 points) as a hand-made mask of nearest inputs of the same fan-in;
+  degrees and above the mask of its initial genome; within 2 points of a hand-made mask of nearest inputs of the same fan-in;
   below a locally connected network (the CNN with a kernel of its own at each position), which has three times the synapses;
 - shuffled: the mask evolved there equals random masks of the same layers within 2 points, and the transplanted one as well.
 
