@@ -82,6 +82,7 @@ CACHE = Path(__file__).parent / ".cache" / "mnist1d"
 SOURCE = "arXiv 2011.14439"
 REPORTED = {"linear": (0.32, 0.32), "MLP": (0.68, 0.68), "CNN": (0.94, 0.56)}
 """Accuracy on the original and on the shuffled signals."""
+MOVED, MOVED_RANDOM = "mask evolved on the original", "random mask, same layers as on the original"
 NEAREST = "hand-made mask, nearest inputs"
 WEIGHTS, INITIAL = "evolved mask and initial weights", "initial genome's mask"
 EVOLVED, RANDOM, AS_TUNED = "evolved mask", "random mask, same layers", ", trained as the tuned MLP"
@@ -336,7 +337,8 @@ def units(seeds: int) -> Iterator[Unit]:
     start_genomes, original = [initial_genome(seed) for seed in range(seeds)], found("original", "mask", seeds)
     yield f"arm-original-{INITIAL}", partial(masked, "original", "initial", start_genomes)
     if original:
-        yield "arm-shuffled-mask evolved on the original", partial(masked, "shuffled", EVOLVED, original)
+        yield f"arm-shuffled-{MOVED}", partial(masked, "shuffled", EVOLVED, original)
+        yield f"arm-shuffled-{MOVED_RANDOM}", partial(masked, "shuffled", RANDOM, original)
     yield "tuning", tuning
     best = kept("tuning")
     if best:
@@ -345,6 +347,7 @@ def units(seeds: int) -> Iterator[Unit]:
         as_tuned = {"rates": best["rate"], "decays": best["decay"], "steps": best["steps"], "looks": 1}
         for arm in (EVOLVED, RANDOM) if original else ():
             yield f"arm-original-{arm}{AS_TUNED}", partial(masked, "original", arm, original or [], **as_tuned)
+    yield "arm-original-locally connected", partial(published, "original", "local", seeds)
     for kind in ("hyper", "weights"):
         for seed in range(seeds):
             yield f"search-original-{kind}-{seed}", partial(one_search, "original", kind, seed)
@@ -355,7 +358,6 @@ def units(seeds: int) -> Iterator[Unit]:
     if genomes:
         for arm in (WEIGHTS, "its mask, fresh weights"):
             yield f"arm-original-{arm}", partial(with_weights, arm, genomes)
-    yield "arm-original-locally connected", partial(published, "original", "local", seeds)
 
 
 def work(seeds: int, minutes: float) -> bool:
@@ -473,13 +475,13 @@ def alike(own: np.ndarray, other: np.ndarray, before: str) -> dict[str, Any]:
 def lost(told: dict[str, dict[str, np.ndarray]]) -> list[dict[str, Any]]:
     """On shuffled positions: the difference to random masks, whether it is none, and how much of the gain went."""
     rows, shuffled, original = [], told["shuffled"], told["original"]
-    for arm in (EVOLVED, "mask evolved on the original"):
-        if arm not in shuffled or RANDOM not in shuffled:
+    for arm, random in ((EVOLVED, RANDOM), (MOVED, MOVED_RANDOM)):
+        if arm not in shuffled or random not in shuffled:
             continue
-        verdict = paired(shuffled[arm], shuffled[RANDOM])
+        verdict = paired(shuffled[arm], shuffled[random])
         points = {k: 100 * v for k, v in zip(("measured", "lo", "hi"), verdict[:3], strict=True)}
-        same = alike(shuffled[arm], shuffled[RANDOM], f"sign-flip p {verdict.p:.4f}")
-        rows.append({"label": f"shuffled: {arm} - {RANDOM}", **points, "unit": "points", "target": 0.0, **same})
+        same = alike(shuffled[arm], shuffled[random], f"sign-flip p {verdict.p:.4f}")
+        rows.append({"label": f"shuffled: {arm} - {random}", **points, "unit": "points", "target": 0.0, **same})
         if arm == EVOLVED and {arm, RANDOM} <= set(original):
             gains = original[arm] - original[RANDOM], shuffled[arm] - shuffled[RANDOM]
             verdict, above = paired(*gains), improvement(gains[0][:, None], gains[1][:, None])
@@ -496,7 +498,8 @@ def draw(seeds: int, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     told = results(seeds)
-    names = sorted({n for of in told.values() for n in of}, key=lambda n: told.get("original", {}).get(n, np.zeros(1)).mean())
+    means = {n: v.mean() for world in reversed(WORLDS) for n, v in told[world].items()}
+    names = sorted(means, key=lambda n: means[n])
     figure = plt.figure(figsize=(12, 0.34 * len(names) + 1.2), layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=(3, 1.2))
     axes = figure.add_subplot(grid[:, 0])
@@ -509,7 +512,7 @@ def draw(seeds: int, path: Path) -> None:
             axes.plot(100 * values, i + shift + jitter, ".", color=colour, alpha=0.5, markersize=5)
             mean, low, high = (100 * float(v) for v in interval(values, 2000))
             axes.plot([low, high], [i + shift] * 2, color=colour, linewidth=2)
-            axes.plot([mean], [i + shift], "|", color=colour, markersize=11, label=world if i == 0 else None)
+            axes.plot([mean], [i + shift], "|", color=colour, markersize=11, label=world if name == "MLP" else None)
             if name in REPORTED:
                 reported = 100 * REPORTED[name][list(WORLDS).index(world)]
                 label = "published" if name == "MLP" and world == "original" else None
