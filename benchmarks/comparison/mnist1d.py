@@ -348,12 +348,14 @@ def units(seeds: int) -> Iterator[Unit]:
         for arm in (EVOLVED, RANDOM) if original else ():
             yield f"arm-original-{arm}{AS_TUNED}", partial(masked, "original", arm, original or [], **as_tuned)
     yield "arm-original-locally connected", partial(published, "original", "local", seeds)
-    for kind in ("hyper", "weights"):
-        for seed in range(seeds):
-            yield f"search-original-{kind}-{seed}", partial(one_search, "original", kind, seed)
+    for seed in range(seeds):
+        yield f"search-original-hyper-{seed}", partial(one_search, "original", "hyper", seed)
     genomes = found("original", "hyper", seeds)
     if genomes:
         yield "arm-original-MLP, evolved hyperparameters", partial(evolved_hyper, genomes)
+    yield "arm-shuffled-locally connected", partial(published, "shuffled", "local", seeds)
+    for seed in range(seeds):
+        yield f"search-original-weights-{seed}", partial(one_search, "original", "weights", seed)
     genomes = found("original", "weights", seeds)
     if genomes:
         for arm in (WEIGHTS, "its mask, fresh weights"):
