@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +18,16 @@ SHARES: dict[Split, slice] = {"train": slice(0, 300), "validation": slice(300, 4
 """Which examples of every class belong to a family."""
 
 
+class Signals(NamedTuple):
+    """Signals (n, length) of mean 0 and deviation 1, and the digit (n,) of each."""
+
+    inputs: np.ndarray
+    labels: np.ndarray
+
+
 @cache
-def signals() -> np.ndarray:
-    """Signals (classes, examples, length) of mean 0 and deviation 1, in the package's own order of examples."""
+def published() -> tuple[Signals, Signals]:
+    """The 4,000 signals to train on and the 1,000 to test with, divided and ordered as published."""
     from mnist1d.data import get_dataset_args, make_dataset
 
     arguments: Any = get_dataset_args()
@@ -32,8 +39,15 @@ def signals() -> np.ndarray:
     finally:
         random.setstate(before[0])
         np.random.set_state(before[1])
-    x, y = (np.concatenate([data[name], data[f"{name}_test"]]) for name in ("x", "y"))
-    return np.stack([x[y == label] for label in range(CLASSES)]).astype(np.float32)
+    train, test = (Signals(data[f"x{of}"].astype(np.float32), data[f"y{of}"].astype(np.int32)) for of in ("", "_test"))
+    return train, test
+
+
+@cache
+def signals() -> np.ndarray:
+    """All signals (classes, examples, length) by class, otherwise in the package's own order."""
+    x, y = (np.concatenate(parts) for parts in zip(*published(), strict=True))
+    return np.stack([x[y == label] for label in range(CLASSES)])
 
 
 @cache

@@ -7,13 +7,14 @@ import pytest
 import evodev.tasks.base
 from evodev.evaluation import sample_lives
 from evodev.tasks import SPLITS, Mnist1D
-from evodev.tasks.mnist1d import shuffle, signals
+from evodev.tasks.mnist1d import published, shuffle, signals
 
 SMALL: dict[str, Any] = {"ways": 3, "shots": 4, "probes": 2}
 
 
 def test_signals_are_drawn_once_without_disturbing_other_draws() -> None:
     signals.cache_clear()
+    published.cache_clear()
     np.random.seed(5)
     expected = np.random.default_rng(0).permutation(40)
     before = np.random.get_state(legacy=False)
@@ -24,6 +25,17 @@ def test_signals_are_drawn_once_without_disturbing_other_draws() -> None:
     assert abs(own.mean()) < 0.01
     assert own.std() == pytest.approx(1, abs=0.01)
     np.testing.assert_array_equal(shuffle(), expected)
+
+
+def test_the_published_division_is_kept() -> None:
+    train, test = published()
+    assert train.inputs.shape == (4000, 40)
+    assert test.inputs.shape == (1000, 40)
+    # shuffled before it was divided, so that the share of a class is near a tenth and never just that in all classes
+    counts = np.bincount(test.labels, minlength=10)
+    assert counts.sum() == 1000
+    assert 1 < np.ptp(counts) < 80
+    np.testing.assert_array_equal(signals()[3], np.concatenate([part.inputs[part.labels == 3] for part in (train, test)]))
 
 
 def test_families_share_no_signal_and_a_label_is_redrawn() -> None:
