@@ -18,14 +18,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--budget", choices=list(BUDGETS), default="quick")
     parser.add_argument("--seeds", type=int, help="outer seeds (default: the budget's)")
-    parser.add_argument("--only", nargs="+", choices=[*ARMS, *MAKERS], metavar="NAME", help="arms, worlds, or both")
+    parser.add_argument(
+        "--only", nargs="+", choices=[*ARMS, *MAKERS], metavar="NAME", help="arms (done in this order), worlds, or both"
+    )
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no cell after so long")
     parser.add_argument("--finished", action="store_true", help="do nothing new, write what is done")
     options = parser.parse_args()
     prepare_jax()
     budget, began = BUDGETS[options.budget], time.monotonic()
     seeds = options.seeds or budget.seeds
-    arms = [name for name in ARMS if not options.only or not set(options.only) & set(ARMS) or name in options.only]
+    arms = [name for name in options.only or () if name in ARMS] or list(ARMS)
     where = [name for name in MAKERS if not options.only or not set(options.only) & set(MAKERS) or name in options.only]
     cells = [Cell(arm, world, budget) for arm in arms for name, world in worlds(budget).items() if name in where]
     for cell in [] if options.finished else cells:

@@ -31,9 +31,9 @@ def _cells(kind: Any, name: str, values: range) -> Knobs:
 
 
 def _hidden(decoder: Decoder, world: World) -> Iterator[Decoder]:
-    """Two hidden layers of the wiring's network, the second no wider than the first."""
+    """Two hidden layers of the wiring's network, the second from half as wide as the first to as wide."""
     for a, b in product(range(4, 25), range(2, 25)):
-        if b <= a:
+        if a // 2 <= b <= a:
             yield replace(decoder, wiring=replace(decoder.wiring, hidden=(a, b)))  # pyright: ignore[reportCallIssue]
 
 
@@ -50,8 +50,8 @@ def _retinotopic(decoder: Decoder, world: World) -> Iterator[Decoder]:
 def _dct(decoder: Decoder, world: World) -> Iterator[Decoder]:
     """Orders of the inputs and of the hidden populations; of outputs all that are told apart."""
     hidden = len(world.substrate.populations) - 2
-    for a, b in product(range(1, 21), repeat=2):
-        if abs(a - b) <= 3:
+    for a, b in product(range(1, 15), repeat=2):
+        if abs(a - b) <= 2:
             yield replace(decoder, cells=CosineBasis((a, *(b,) * hidden, 6)))
 
 
