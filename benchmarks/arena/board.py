@@ -11,7 +11,7 @@ from benchmarks.arena.cells import ARMS, RANDOM, REFERENCES, RIVALS, Cell, Entry
 from benchmarks.arena.worlds import BUDGETS, MAKERS, WORST, worlds
 from benchmarks.common import result_path, write_result
 from evodev.decoders import DECODERS
-from evodev.statistics import estimate, improvement, interval, paired, profile
+from evodev.statistics import estimate, improvement, interval, iqm, paired, profile
 
 Results = dict[str, dict[str, list[Entry]]]
 """Finished seeds from the first on, by arm and world."""
@@ -73,8 +73,8 @@ def strongest(results: Results, where: Sequence[str]) -> np.ndarray | None:
 
 def ranked(results: Results, where: Sequence[str]) -> list[str]:
     """Arms with scores in all of these worlds, the best interquartile mean first."""
-    tables = {arm: values(results, arm, where) for arm in ARMS}
-    return sorted((a for a, v in tables.items() if v is not None), key=lambda a: -estimate(tables[a], resamples=1).value)
+    tables = {arm: own for arm in ARMS if (own := values(results, arm, where)) is not None}
+    return sorted(tables, key=lambda arm: -iqm(tables[arm]))
 
 
 def leaderboard(results: Results, where: Sequence[str], title: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from benchmarks.arena.worlds import World
-from evodev.decoders import DECODERS, Decoder
+from evodev.decoders import DECODERS, Cells, Decoder
 from evodev.decoders.cells.cosine import CosineBasis
 from evodev.decoders.cells.gaussians import Gradients, SpatialGaussians
 from evodev.decoders.cells.growth import Growth
@@ -26,15 +26,17 @@ TOLERANCE = 0.15
 Knobs = Callable[[Decoder, World], Iterator[Decoder]]
 
 
-def _cells(kind: Any, name: str, values: range) -> Knobs:
-    return lambda decoder, world: (replace(decoder, cells=replace(decoder.cells, **{name: v})) for v in values)
+def _genes(kind: Callable[[int], Cells], most: int) -> Knobs:
+    """Expressed genes in each population."""
+    return lambda decoder, world: (replace(decoder, cells=kind(genes)) for genes in range(1, most))
 
 
 def _hidden(decoder: Decoder, world: World) -> Iterator[Decoder]:
     """Two hidden layers of the wiring's network, the second from half as wide as the first to as wide."""
     for a, b in product(range(4, 25), range(2, 25)):
         if a // 2 <= b <= a:
-            yield replace(decoder, wiring=replace(decoder.wiring, hidden=(a, b)))  # pyright: ignore[reportCallIssue]
+            wiring: Any = decoder.wiring
+            yield replace(decoder, wiring=replace(wiring, hidden=(a, b)))
 
 
 def _retinotopic(decoder: Decoder, world: World) -> Iterator[Decoder]:
@@ -73,9 +75,9 @@ def _ndp(decoder: Decoder, world: World) -> Iterator[Decoder]:
 
 KNOBS: dict[str, Knobs] = {
     "retinotopic": _retinotopic,
-    "gem": _cells(ExpressionTable, "genes", range(1, 25)),
-    "spatial_gem": _cells(SpatialGaussians, "genes", range(2, 33)),
-    "fourier_gem": _cells(Gradients, "genes", range(2, 33)),
+    "gem": _genes(ExpressionTable, 25),
+    "spatial_gem": _genes(SpatialGaussians, 33),
+    "fourier_gem": _genes(Gradients, 33),
     "gnet": _hidden,
     "hyperneat": _hidden,
     "dct": _dct,
