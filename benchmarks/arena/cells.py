@@ -14,19 +14,20 @@ import numpy as np
 
 from benchmarks.arena.sizes import numbers, off_size, sized
 from benchmarks.arena.worlds import Budget, World, bare
-from evodev.baselines import BASELINES, Arm, Baseline, Setting
+from evodev.baselines import BASELINES, Baseline, Setting
 from evodev.baselines.meta import MetaLearned
-from evodev.baselines.random_networks import RandomNetwork, arm_of
-from evodev.comparison import champion_arms, live_arm, worst_where_failed
+from evodev.baselines.random_networks import RandomNetwork
+from evodev.comparison import live_arm
 from evodev.decoders import DECODERS, Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.direct import Direct
-from evodev.evaluation import sample_lives
+from evodev.evaluation import live_subjects, sample_lives
 from evodev.fitness import aulc
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
 from evodev.search import Search
+from evodev.types import Key
 
 CACHE = Path(__file__).parent / ".cache"
 RANDOM, BARE = "random sparse, same learner", "no network, same learner"
@@ -144,33 +145,46 @@ class Cell:
         state = search.start()
         while int(state.generation) < self.budget.generations:
             state, _ = search.advance(state)
-        own = search.organism
-        if isinstance(own.decoder, Decoder):
-            champion, centroid = champion_arms(own, state.champion, state.centroid)
-            arms = [champion, centroid, replace(champion, subject=state.initial)]
-        else:
-            arms = [arm_of("", own, genome, evolved=True) for genome in (state.champion, state.centroid, state.initial)]
+        own, genomes = search.organism, jnp.stack([state.champion, state.centroid, state.initial])
+        log = live_subjects(
+            own.hatch, genomes, own.learner, own.substrate, self.world.task, self.lives_to_test(), search.probe_steps,
+            key=self.key_of_test(seed), stochastic=own.decoder.stochastic, chunk=search.chunk, devices=search.devices,
+        )  # fmt: skip
+        entry, centroid, initial = (self.told(jax.tree.map(lambda x, i=i: x[i], log)) for i in range(3))
         spent = search.lives_at(self.budget.generations)
-        entry, centroid, initial = (self.told(arm, seed) for arm in arms)
-        return entry | {"lives": spent, "centroid": centroid["score"], "initial": initial["score"]}
+        return entry | {
+            "numbers": own.genome_spec.size,
+            "lives": spent,
+            "centroid": centroid["score"],
+            "initial": initial["score"],
+        }
 
     def tuned(self, seed: int) -> Entry:
         """A baseline, tuned on validation lives within the decoders' outer lives, on the test lives."""
-        arm = self.baseline.build(self.arm, self.setting(seed), key=jax.random.fold_in(jax.random.key(seed), 0xA2E7A), say=print)
-        return self.told(arm, seed) | {"lives": arm.tuning_lives, "note": arm.note}
+        setting = self.setting(seed)
+        arm = self.baseline.build(self.arm, setting, key=jax.random.fold_in(jax.random.key(seed), 0xA2E7A), say=print)
+        log = live_arm(arm, setting, self.lives_to_test(), key=self.key_of_test(seed))
+        own = {"numbers": arm.genome_size, "lives": arm.tuning_lives, "note": arm.note}
+        return self.told(log, has_loss=arm.has_loss) | own
 
-    def told(self, arm: Arm, seed: int) -> Entry:
-        """Score, AULC, and what the network at birth is, mean over the test lives, which are the same for all arms and seeds."""
-        setting, task = self.setting(seed), self.world.task
-        lives = sample_lives(task, "test", self.budget.test_lives, key=jax.random.key(2026))
-        log: LifetimeLog = live_arm(arm, setting, lives, key=jax.random.fold_in(jax.random.key(seed), 0x7E57))
-        out: Entry = {"numbers": arm.genome_size, "synapses": float(np.mean(np.asarray(log.synapses)))}
+    def lives_to_test(self) -> Any:
+        """The same for all arms and seeds."""
+        return sample_lives(self.world.task, "test", self.budget.test_lives, key=jax.random.key(2026))
+
+    def key_of_test(self, seed: int) -> Key:
+        """Of what arms draw in the test lives."""
+        return jax.random.fold_in(jax.random.key(seed), 0x7E57)
+
+    def told(self, log: LifetimeLog, *, has_loss: bool = True) -> Entry:
+        """Score, AULC and what the network at birth is, mean over the test lives; a probe counts at most ``WORST``."""
+        task, worst = self.world.task, -self.world.fitness.worst
+        out: Entry = {"synapses": float(np.mean(np.asarray(log.synapses)))}
         if task.problem == "classification":
             out["accuracy"] = float(np.nan_to_num(np.asarray(log.score)[:, -1]).mean())
-        if not arm.has_loss:
+        if not has_loss:
             return out
-        loss = worst_where_failed(log.loss, setting)
-        area = float(np.mean(np.asarray(aulc(cast(Any, loss), probe_steps(task.steps, setting.schedule.probes)))))
+        loss = np.minimum(np.nan_to_num(np.asarray(log.loss), nan=worst, posinf=worst), worst)
+        area = float(np.mean(np.asarray(aulc(cast(Any, loss), probe_steps(task.steps, self.budget.schedule.probes)))))
         failed = float(np.mean(np.asarray(log.failed)))
         return out | {"score": 1 - area / task.ignorant_loss, "aulc": area, "failed": failed}
 
