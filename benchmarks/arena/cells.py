@@ -162,7 +162,7 @@ class Cell:
     def tuned(self, seed: int) -> Entry:
         """A baseline, tuned on validation lives within the decoders' outer lives, on the test lives."""
         setting = self.setting(seed)
-        arm = self.baseline.build(self.arm, setting, key=jax.random.fold_in(jax.random.key(seed), 0xA2E7A), say=print)
+        arm = self.baseline.build(self.arm, setting, key=jax.random.fold_in(jax.random.key(seed), 0xA2E7A), say=lambda line: None)
         log = live_arm(arm, setting, self.lives_to_test(), key=self.key_of_test(seed))
         own = {"numbers": arm.genome_size, "lives": arm.tuning_lives, "note": arm.note}
         return self.told(log, has_loss=arm.has_loss) | own
