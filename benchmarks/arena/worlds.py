@@ -145,8 +145,8 @@ def mnist1d(width: int) -> World:
 
 
 def cartpole(width: int) -> World:
-    """Three episodes with physics of their own, wilder physics held out; an actor-critic."""
-    task = CartPole(horizon=100, redraw=("physics",))
+    """Three episodes with physics and actions of their own, wilder physics held out; an actor-critic."""
+    task = CartPole(horizon=100)
     substrate = chain(
         Population("input", (task.inputs,), activation="linear"),
         Population("hidden", (8,), 4 * width, activation="tanh"),
