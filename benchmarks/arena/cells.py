@@ -123,12 +123,13 @@ class Cell:
 
     def run(self, seeds: int, cache: Path = CACHE) -> Iterator[Entry]:
         """Every seed, from the cache or by doing it; one compiled program serves all of them."""
-        organism = self.organism
-        search = None if organism is None else self.search(organism)
+        organism, search = self.organism, None
         for seed in range(seeds):
             entry = self.finished(seed, cache)
             if entry is None:
                 began = time.process_time()
+                if organism is not None and search is None:
+                    search = self.search(organism)
                 entry = self.tuned(seed) if search is None else self.searched(search, seed)
                 entry |= {"seconds": time.process_time() - began}
                 path = self.path(seed, cache)
