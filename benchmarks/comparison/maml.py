@@ -10,8 +10,12 @@ test life is chosen on validation lives. The evolved genome is the preset `sine`
 lives of ten steps on 5 points, 50 points more by which they are judged. Its numbers are also trained by gradient through the same
 lives, so that what is due to the strategy and what to lives and genes can be told apart.
 
-Weights start from those of He et al. 2015. One more MAML starts from the standard deviation of .01 of the authors' code: added
-after a first run, in which a few test lives in a thousand diverged within ten steps and governed the mean.
+Weights start from those of He et al. 2015. Two more MAML were added after a first run, in which a few test lives in a thousand
+diverged within ten steps and governed the mean: one starts from the standard deviation of .01 of the authors' code
+(github.com/cbfinn/maml), the other also takes that code's default rate of .001 in life, which the command that it prints for
+sines leaves as it is, where the paper says .01. Otherwise that code is this protocol: trained on 10 points and 10 others, tested
+on 5 points by ``--update_batch_size=5 --train_update_batch_size=10``, the mean over 600 lives of the error on 5 other points.
+Here it is 1000 lives and 100 points: the same expectation with less noise, and less luck.
 
 An outer sample is one labelled point of a training life that one genome used, points of judgement included. A generation shows
 the same lives to all its genomes: the points that differ are 64 times fewer, and are told apart in the figure.
@@ -67,9 +71,14 @@ FINE_TUNING = (0.001, 0.003, 0.01, 0.03, 0.1)
 BLOCK = 100
 DIVERGED, LOST = 1000.0, 25.0
 """The most that one life counts, and, told apart, the square of the largest amplitude: a life that is worse has diverged."""
-SMALL, SPREAD = "MAML, small weights at first", 0.01
+SMALL, AUTHORS, SPREAD = "MAML, small weights at first", "MAML, small weights at first and rate .001", 0.01
 """As in the authors' code; all others start from the weights of He et al. 2015."""
+RATES = {AUTHORS: 0.001}
+"""In life, where it is not ``INNER_RATE``."""
+AS_PUBLISHED = ("MAML", SMALL, AUTHORS)
+"""Three readings of one protocol, each held against the published errors."""
 METHODS: dict[str, Method] = {
+    AUTHORS: "maml",
     SMALL: "maml",
     "MAML": "maml",
     "first-order MAML": "first-order maml",
@@ -83,7 +92,8 @@ SHARE = {BY_GRADIENT: 0.05}
 """Steps of Adam, as a share of MAML's, where each of them is ten steps of life and not one."""
 REACHED = (1.0, 0.5, 0.3)
 """Errors after ten steps for which the outer samples are told."""
-COLOURS = dict(zip((*METHODS, EVOLVED, BY_GRADIENT), ("C2", "C3", "C1", "C6", "C4", "C8", "C7", "black", "C0"), strict=True))
+PAINTS = ("C5", "C2", "C3", "C1", "C6", "C4", "C8", "C7", "black", "C0")
+COLOURS = dict(zip((*METHODS, EVOLVED, BY_GRADIENT), PAINTS, strict=True))
 CACHE = Path(__file__).parent / ".cache" / "maml"
 
 
@@ -129,9 +139,9 @@ def meta_learned(name: str, seed: int, steps: int) -> tuple[Organism, Iterator[M
     else:
         reptile = name == "Reptile"
         task, schedule = Sine(TRAIN_SHOTS, updates=5 if reptile else 1, probes=1 if reptile else TRAIN_SHOTS), (0, 1)
-        meta = MetaLearning(METHODS[name], objective="end", lives=BATCH, spread=SPREAD if name == SMALL else None)
+        meta = MetaLearning(METHODS[name], objective="end", lives=BATCH, spread=SPREAD if name in (SMALL, AUTHORS) else None)
         organism = meta.organism(mlp((1, 40, 40, 1)), task)
-        progress = meta.start(organism, INNER_RATE, key=key_start)
+        progress = meta.start(organism, RATES.get(name, INNER_RATE), key=key_start)
         samples = BATCH * TRAIN_SHOTS * (1 if reptile else 2)
 
     def trained() -> Iterator[Moment]:
@@ -182,6 +192,7 @@ def one_arm(name: str, seed: int, steps: int) -> dict[str, Any]:
         trail.append({
             "used": used, "distinct": distinct,
             "errors": {shots: e.mean(0).tolist() for shots, e in lives.items()},
+            "median": {shots: np.median(e, 0).tolist() for shots, e in lives.items()},
             "bounded": {shots: np.minimum(e, LOST).mean(0).tolist() for shots, e in lives.items()},
             "lost": {shots: (e > LOST).mean(0).tolist() for shots, e in lives.items()},
         })  # fmt: skip
@@ -251,13 +262,13 @@ def rows_of(results: Results) -> list[dict[str, Any]]:
         for shots in SHOTS:
             for step in STEPS[1:]:
                 values, more = final(arm, shots, step), {}
-                reported = PUBLISHED[shots].get(step) if name in ("MAML", SMALL) else None
+                reported = PUBLISHED[shots].get(step) if name in AS_PUBLISHED else None
                 if name == "multi-task pretraining" and shots == 5:
                     reported = PRETRAINED[step]
                 if reported is not None:
                     source = "arXiv 1703.03400, " + ("table 2" if shots == 5 else "read off a plot")
                     more = {"reference": reported, "source": source}
-                if name in ("MAML", SMALL) and shots == 5:
+                if name in AS_PUBLISHED and shots == 5:
                     more |= {"target": reported, "met": bool(abs(values.mean() - reported) <= 0.1), "note": within(values)}
                 if name == EVOLVED and step == 10:
                     goal = PUBLISHED[shots][10]
@@ -267,7 +278,7 @@ def rows_of(results: Results) -> list[dict[str, Any]]:
                     rows += diverged(name, arm, shots, step)
     if EVOLVED not in results:
         rows += [r for r, _ in evolved_before()]
-    pairs = [(EVOLVED, SMALL), (EVOLVED, BY_GRADIENT)]
+    pairs = [(EVOLVED, AUTHORS), (EVOLVED, SMALL), (EVOLVED, BY_GRADIENT)]
     pairs += [(name, "MAML") for name in ("Meta-SGD", "first-order MAML", "ANIL", "Reptile")]
     for one, other in pairs:
         if one in results and other in results:
@@ -280,6 +291,7 @@ def rows_of(results: Results) -> list[dict[str, Any]]:
             for name, count in (
                 (EVOLVED, "used"),
                 (EVOLVED, "distinct"),
+                (AUTHORS, "used"),
                 (SMALL, "used"),
                 ("MAML", "used"),
                 (BY_GRADIENT, "used"),
@@ -300,7 +312,8 @@ def rows_of(results: Results) -> list[dict[str, Any]]:
 def within(values: np.ndarray) -> str:
     """What the target is, and the seeds one by one: the mean of one in which lives diverge is that of those lives."""
     seeds = ", ".join(f"{value:.2f}" for value in values)
-    return f"met: within .1; seeds {seeds}; where it is missed by far, a few test lives in a thousand diverge"
+    far = "; a few test lives in a thousand diverge" if values.max() > 1 else ""
+    return f"met: within .1; seeds {seeds}{far}"
 
 
 def diverged(name: str, arm: list[dict[str, Any]], shots: int, step: int) -> list[dict[str, Any]]:
@@ -311,10 +324,14 @@ def diverged(name: str, arm: list[dict[str, Any]], shots: int, step: int) -> lis
     if not lost.any():
         return []
     label = f"{name}, K={shots}, after {step}"
-    return [
+    rows = [
         row(f"{label}, a life counting at most {LOST:g}", bounded, note="the square of the largest amplitude"),
         row(f"{label}, share of lives above {LOST:g}", lost) | {"unit": ""},
     ]
+    if all("median" in run["trail"][-1] for run in arm):
+        middle = np.array([run["trail"][-1]["median"][str(shots)][STEPS.index(step)] for run in arm])
+        rows.append(row(f"{label}, the median life", middle))
+    return rows
 
 
 def evolved_before() -> list[tuple[dict[str, Any], tuple[int, int, float] | None]]:
@@ -364,7 +381,7 @@ def draw(results: Results) -> None:
             for count, style in counts:
                 x = np.array([moment[count] for moment in arm[0]["trail"]])
                 label = f"{name}, points that differ" if count == "distinct" else name
-                wide = 2.2 if name in ("MAML", SMALL, EVOLVED) else 1.2
+                wide = 2.2 if name in (*AS_PUBLISHED, EVOLVED) else 1.2
                 axis.loglog(x, mean, style, color=COLOURS[name], linewidth=wide, label=label)
                 axis.fill_between(x, low, high, color=COLOURS[name], alpha=0.15, linewidth=0)
         if EVOLVED not in results:
