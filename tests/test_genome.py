@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evodev.genome import Gene, GenomeSpec, branch, spec_of
@@ -17,6 +17,7 @@ gene_lists = st.lists(genes, max_size=4, unique_by=lambda gene: gene.name)
 TWO = spec_of([Gene("a", (2, 2), center=1.0, scale=0.5, bits=8), Gene("b", (), center=-1.0, scale=2.0)])
 
 
+@settings(max_examples=40, deadline=None)
 @given(gene_lists, st.integers(0, 99))
 def test_pack_undoes_unpack(listed: list[Gene], seed: int) -> None:
     spec = spec_of(listed)

@@ -53,7 +53,7 @@ def test_merit_by_hand_also_when_compiled() -> None:
     np.testing.assert_allclose(jax.jit(merit)(FIVE), expected, rtol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(small)
 def test_the_first_front_is_exactly_what_none_dominates(points: list[list[float]]) -> None:
     front = np.asarray(fronts(jnp.array(points, jnp.float32)))

@@ -108,7 +108,14 @@ def test_only_the_head_changes_in_a_life_of_anil() -> None:
     assert moved == {"input->hidden1": False, "hidden1->output": True, "input": False, "hidden1": False, "output": True}
 
 
-@pytest.mark.parametrize("name", [n for n, b in BASELINES.items() if isinstance(b, MetaLearned)])
+QUICK = ("first-order MAML", "Reptile", "MAML, narrow", "MAML through the decoder")
+"""A method of each kind; the others go the same way, and take as long to compile."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n, b in BASELINES.items() if isinstance(b, MetaLearned)],
+)
 def test_an_arm_spends_no_more_lives_than_the_champions_search(name: str) -> None:
     organism = digits_experiment().organism
     genome, task = organism.genome_spec.init(key=jax.random.key(0)), Blobs(features=64)

@@ -81,7 +81,11 @@ def test_every_part_of_a_network_moves_with_its_neurons(substrate: Substrate) ->
     assert not np.array_equal(other.biases[hidden], network.biases[hidden])
 
 
-@pytest.mark.parametrize("learner", [Gradient(), Episodic(), Neuromodulated("own")], ids=lambda learner: type(learner).__name__)
+@pytest.mark.parametrize(
+    "learner",
+    [pytest.param(Gradient(), marks=pytest.mark.slow), Episodic(), Neuromodulated("own")],  # gradient: see test_calibration
+    ids=lambda learner: type(learner).__name__,
+)
 def test_lives_are_the_same_whatever_neurons_are_called(learner: Learner) -> None:
     setting = setting_of(learner, home(learner) if isinstance(learner, Neuromodulated) else TYPED)
     own = BASELINES["initial genome"].build("own", setting, key=jax.random.key(0), say=lambda line: None)
