@@ -493,6 +493,12 @@ def lost(told: dict[str, dict[str, np.ndarray]]) -> list[dict[str, Any]]:
             verdict, above = paired(*gains), improvement(gains[0][:, None], gains[1][:, None])
             label = f"gain over {RANDOM}: original - shuffled"
             rows.append(verdict_row(label, verdict, verdict.p, above, sign=1))
+    for arm in ("CNN", "locally connected", NEAREST, EVOLVED, "MLP"):
+        if arm in original and arm in shuffled:
+            verdict = paired(original[arm], shuffled[arm])
+            points = {k: 100 * v for k, v in zip(("measured", "lo", "hi"), verdict[:3], strict=True)}
+            label, note = f"{arm}: original - shuffled", f"what nearness is worth to it; sign-flip p {verdict.p:.4f}"
+            rows.append({"label": label, **points, "unit": "points", "note": note})
     return rows
 
 
