@@ -557,7 +557,8 @@ def budget(seeds: int) -> str:
         f"a search: {STRATEGY.population} genomes x {GENERATIONS} generations, each a training of {SHORT} steps of {BATCH} "
         f"({one * SHORT * BATCH / 1e6:.0f} million labelled samples shown, {TRAIN} different ones, {4000 - TRAIN} to validate; "
         f"as many steps as {one * SHORT / STEPS:.0f} full trainings), hyperparameters the same; masks of {DENSITY:.0%} of the "
-        f"hidden layers' synapses; a final training: {STEPS} steps on all 4,000; {sum(done) / 60:.0f} minutes of one core in all"
+        f"hidden layers' synapses; a final training: {STEPS} steps on all 4,000; "
+        f"{sum(done) / 60:.0f} minutes on busy cores in all"
     )
 
 
