@@ -14,13 +14,14 @@ of three looks in its second half). No search saw a test signal. The centre of t
 a mask are as large in root mean square as the dense layer's. The search is run again on the shuffled positions, where the mask
 found on the original ones is tried too. A further search lets the same genome also set the initial weights. Hyperparameters of
 the dense MLP (rate, decay, scales of its layers) are evolved by the same strategy, from the same short trainings, as many of
-them; another arm tunes rate, weight decay, width and the moment to stop by a grid on the same validation.
+them; another arm tunes rate, weight decay, width and the moment to stop by a grid on the same validation. Cosines, types, density
+and the length of a search were settled by hand in three pilot searches of another seed, and by hand-made masks, on validation.
 
 Expected, written down before the run:
 - linear, MLP and CNN come within a few points of 32, 68 and 94, and the CNN falls to the MLP or below when shuffled;
 - on the original: evolved mask above the MLP, tuned or not, and below the CNN; above random masks of the same density, layers and
   degrees and above the mask of its initial genome; within 2 points of a hand-made mask of nearest inputs of the same fan-in;
-  below a locally connected network (the CNN with a kernel of its own at each position), which has three times the synapses;
+  below a locally connected network (the CNN with a kernel of its own at each position), which has seven times its synapses;
 - shuffled: the mask evolved there equals random masks of the same layers within 2 points, and the transplanted one as well.
 
     python -m benchmarks.comparison.mnist1d [--seeds N] [--minutes M]
@@ -428,6 +429,9 @@ def rows_of(seeds: int) -> list[dict[str, Any]]:
     for own, rivals in FAMILIES.items():
         rows += differences(told["original"], own, rivals)
     rows += lost(told)
+    if WEIGHTS not in told["original"]:
+        note = "not measured yet: its searches are the last pieces of work, the script goes on with them"
+        rows.append({"label": f"original: {WEIGHTS}", "unit": "accuracy", "met": False, "note": note})
     return rows
 
 
@@ -489,6 +493,12 @@ def lost(told: dict[str, dict[str, np.ndarray]]) -> list[dict[str, Any]]:
             verdict, above = paired(*gains), improvement(gains[0][:, None], gains[1][:, None])
             label = f"gain over {RANDOM}: original - shuffled"
             rows.append(verdict_row(label, verdict, verdict.p, above, sign=1))
+    for arm in ("CNN", "locally connected", NEAREST, EVOLVED, "MLP"):
+        if arm in original and arm in shuffled:
+            verdict = paired(original[arm], shuffled[arm])
+            points = {k: 100 * v for k, v in zip(("measured", "lo", "hi"), verdict[:3], strict=True)}
+            label, note = f"{arm}: original - shuffled", f"what nearness is worth to it; sign-flip p {verdict.p:.4f}"
+            rows.append({"label": label, **points, "unit": "points", "note": note})
     return rows
 
 
@@ -547,7 +557,8 @@ def budget(seeds: int) -> str:
         f"a search: {STRATEGY.population} genomes x {GENERATIONS} generations, each a training of {SHORT} steps of {BATCH} "
         f"({one * SHORT * BATCH / 1e6:.0f} million labelled samples shown, {TRAIN} different ones, {4000 - TRAIN} to validate; "
         f"as many steps as {one * SHORT / STEPS:.0f} full trainings), hyperparameters the same; masks of {DENSITY:.0%} of the "
-        f"hidden layers' synapses; a final training: {STEPS} steps on all 4,000; {sum(done) / 60:.0f} minutes of one core in all"
+        f"hidden layers' synapses; a final training: {STEPS} steps on all 4,000; "
+        f"{sum(done) / 60:.0f} minutes on busy cores in all"
     )
 
 
