@@ -222,7 +222,7 @@ def by_classes(axis: Axes, results: Results, optimiser: str, data: str) -> None:
             colour = SHADES[FAMILIES[family][-1]]
             axis.axvline(here, color=colour, linestyle=style, linewidth=1)
             axis.annotate(
-                f"direct overtakes\n{family} at {here:.0f}", (here, 0.985 if family == "relative" else 0.86), color=colour,
+                f"direct overtakes\n{family} at {here:.0f}", (here, 0.13 if family == "relative" else 0.25), color=colour,
                 xycoords=("data", "axes fraction"), xytext=(4, 0), textcoords="offset points", va="top", fontsize=7.5,
             )  # fmt: skip
 
