@@ -123,8 +123,9 @@ def finished(seeds: int) -> dict[Cell, dict[str, Any]]:
 
 
 def cells(seeds: int) -> list[Cell]:
-    """All there are, seed by seed."""
-    return [(o, world, genome, seed) for seed in range(seeds) for o in BUDGETS for world in WORLDS for genome in GENOMES]
+    """All there are: a seed of each optimiser, then the other seeds of one and of the other."""
+    turns = sorted((seed > 0, o == EVOLUTION, seed, o) for seed in range(seeds) for o in BUDGETS)
+    return [(o, world, genome, seed) for *_, seed, o in turns for world in WORLDS for genome in GENOMES]
 
 
 def work(seeds: int, minutes: float) -> None:

@@ -211,25 +211,32 @@ def by_classes(axis: Axes, results: Results, optimiser: str, data: str) -> None:
     axis.set_xticks(ticks, [str(t) for t in ticks])
     axis.minorticks_off()
     axis.set_xlabel("classes trained on")
-    for family, style in (("relative", (0, (4, 2))), ("cosine", (0, (1, 1.5)))):
+    found = {}
+    for family in COMPACT:
         worlds = [w for w in results.worlds(optimiser, data, DIRECT) if len(results.margin(optimiser, w, family))]
-        here = (
-            crossing([w.classes for w in worlds], [results.margin(optimiser, w, family).mean() for w in worlds])
-            if worlds
-            else 0.0
-        )
-        if 0 < here < np.inf:
-            colour = SHADES[FAMILIES[family][-1]]
-            axis.axvline(here, color=colour, linestyle=style, linewidth=1)
-            axis.annotate(
-                f"direct overtakes\n{family} at {here:.0f}", (here, 0.985 if family == "relative" else 0.86), color=colour,
-                xycoords=("data", "axes fraction"), xytext=(4, 0), textcoords="offset points", va="top", fontsize=7.5,
-            )  # fmt: skip
+        margins = [results.margin(optimiser, world, family).mean() for world in worlds]
+        found[family] = crossing([world.classes for world in worlds], margins) if worlds else 0.0
+    found = {family: here for family, here in found.items() if 0 < here < np.inf}
+    for row_of_text, (family, here) in enumerate(found.items()):
+        colour = SHADES[FAMILIES[family][-1]]
+        axis.axvline(here, color=colour, linestyle=(0, (4, 2)), linewidth=1)
+        axis.annotate(
+            f"direct overtakes {family} at {here:.0f}", (max(found.values()), 0.96 - 0.06 * row_of_text), color=colour,
+            xycoords=("data", "axes fraction"), xytext=(5, 0), textcoords="offset points", va="center", fontsize=7.5,
+        )  # fmt: skip
+
+
+def apart(heights: Sequence[float], gap: float) -> list[float]:
+    """The same heights, those too near the one below moved up."""
+    out, last = list(heights), -np.inf
+    for i in np.argsort(heights):
+        last = out[i] = max(heights[i], last + gap)
+    return out
 
 
 def by_size(axis: Axes, results: Results, optimiser: str, data: str) -> None:
     """Held-out AULC against numbers in the genome, a line a family and number of classes."""
-    worlds = [w for w in WORLDS if w.data == data]
+    worlds, ends = [w for w in WORLDS if w.data == data], {}
     for depth, world in enumerate(worlds):
         strength = 0.25 + 0.75 * (depth + 1) / len(worlds)
         for family in COMPACT:
@@ -243,10 +250,12 @@ def by_size(axis: Axes, results: Results, optimiser: str, data: str) -> None:
             axis.fill_between(x, bands[:, 1], bands[:, 2], color=colour, alpha=0.1 * strength, linewidth=0)
             if family == "cosine" and DIRECT in names:
                 axis.plot(x[-1], bands[-1, 0], MARKS[DIRECT], color="black", markersize=5, alpha=strength, zorder=4)
-                where = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 7.5}
-                axis.annotate(f"{world.classes}", (x[-1], bands[-1, 0]), **where)
+                ends[f"{world.classes} classes"] = bands[-1, 0]
+    low, high = axis.get_ylim()
+    for name, height in zip(ends, apart(list(ends.values()), 0.055 * (high - low)), strict=True):
+        axis.annotate(name, (size_of(DIRECT), height), xytext=(7, 0), textcoords="offset points", va="center", fontsize=7.5)
     axis.set_xscale("log")
-    axis.set_xlim(80, 90_000)
+    axis.set_xlim(80, 250_000)
     axis.set_xlabel("numbers in the genome")
 
 
@@ -254,17 +263,18 @@ def draw(results: Results, path: Path, optimisers: Sequence[str]) -> None:
     """Above, what more classes do; below, what a larger genome does."""
     figure = Figure(figsize=(13.5, 8), layout="constrained")
     grid = figure.subplots(2, 4, gridspec_kw={"width_ratios": (1.25, 1.25, 0.9, 0.9)})
-    for column, (data, optimiser) in enumerate((d, o) for d in DATA for o in optimisers):
-        above, below = grid[:, column]
-        by_classes(above, results, optimiser, data)
-        by_size(below, results, optimiser, data)
+    columns = [(column, data, optimiser) for column, (data, optimiser) in enumerate((d, o) for d in DATA for o in optimisers)]
+    for column, data, optimiser in columns:
+        by_classes(grid[0, column], results, optimiser, data)
         first = grid[0, 0 if data == "glyphs" else 2]
-        for axis in (above, below):
+        for axis in grid[:, column]:
             axis.spines[["top", "right"]].set_visible(False)
             axis.grid(axis="y", linewidth=0.4, alpha=0.5)
             if axis is not first:
                 axis.sharey(first)
-        above.set_title(f"{data}, by {optimiser}", loc="left", fontsize=11, fontweight="bold")
+        grid[0, column].set_title(f"{data}, by {optimiser}", loc="left", fontsize=11, fontweight="bold")
+    for column, data, optimiser in columns:
+        by_size(grid[1, column], results, optimiser, data)
     for axis in grid[:, 0]:
         axis.set_ylabel("loss on held-out classes (AULC, nats)")
     handles = [
