@@ -174,6 +174,10 @@ def rows_of(results: Results, cells: dict[tuple[str, str], Cell]) -> list[dict[s
         for arm in ARMS:
             if (reason := cells[arm, world].reason) is not None:
                 rows.append({"label": f"{world}: {arm}", "note": reason})
+    for arm in ARMS:
+        missing = [world for world in MAKERS if world not in results[arm] and cells[arm, world].reason is None]
+        if missing:
+            rows.append({"label": f"not run yet: {arm}", "note": ", ".join(missing)})
     return rows
 
 
