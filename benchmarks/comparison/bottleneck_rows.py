@@ -272,7 +272,9 @@ def draw(results: Results, path: Path, optimisers: Sequence[str]) -> None:
             axis.grid(axis="y", linewidth=0.4, alpha=0.5)
             if axis is not first:
                 axis.sharey(first)
-        grid[0, column].set_title(f"{data}, by {optimiser}", loc="left", fontsize=11, fontweight="bold")
+        seeds = min((len(results.seeds(optimiser, world, DIRECT)) for world in WORLDS if world.data == data), default=0)
+        title = f"{data}, by {optimiser} ({seeds} seed{'' if seeds == 1 else 's'})"
+        grid[0, column].set_title(title, loc="left", fontsize=10.5, fontweight="bold")
     for column, data, optimiser in columns:
         by_size(grid[1, column], results, optimiser, data)
     for axis in grid[:, 0]:
