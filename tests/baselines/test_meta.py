@@ -108,7 +108,7 @@ def test_only_the_head_changes_in_a_life_of_anil() -> None:
     assert moved == {"input->hidden1": False, "hidden1->output": True, "input": False, "hidden1": False, "output": True}
 
 
-QUICK = ("first-order MAML", "Reptile", "MAML, narrow", "MAML through the decoder")
+QUICK = ("first-order MAML", "Reptile", "MAML through the decoder")
 """A method of each kind; the others go the same way, and take as long to compile."""
 
 

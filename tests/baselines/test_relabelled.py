@@ -83,7 +83,8 @@ def test_every_part_of_a_network_moves_with_its_neurons(substrate: Substrate) ->
 
 @pytest.mark.parametrize(
     "learner",
-    [pytest.param(Gradient(), marks=pytest.mark.slow), Episodic(), Neuromodulated("own")],  # gradient: see test_calibration
+    # gradient: see test_calibration
+    [pytest.param(Gradient(), marks=pytest.mark.slow), Episodic(), pytest.param(Neuromodulated("own"), marks=pytest.mark.slow)],
     ids=lambda learner: type(learner).__name__,
 )
 def test_lives_are_the_same_whatever_neurons_are_called(learner: Learner) -> None:
