@@ -90,11 +90,11 @@ def _counted(comparison: Mapping[str, Any]) -> Holds:
 
 def _levels(comparison: Mapping[str, Any]) -> Holds:
     levels, curse = comparison.get("levels") or {}, comparison.get("winners_curse")
-    wanted = {"train", "validation", "shifted", "another family"}
+    wanted = {"train", "validation", "shifted", "another size", "another family"}
     missing = [f"lives at level {name!r}" for name in sorted(wanted - set(levels))]
     missing += [] if curse else ["the champion on fresh lives of the family that chose it"]
     missing += [] if any("centroid" in name for name in comparison["arms"]) else ["the centroid"]
-    return not missing, f"missing: {', '.join(missing)}" if missing else "unseen samples, tasks, ranges and family; no other size"
+    return not missing, f"missing: {', '.join(missing)}" if missing else "unseen samples, tasks, ranges, sizes and family"
 
 
 def _calibrated(comparison: Mapping[str, Any]) -> Holds:

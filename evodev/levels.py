@@ -35,6 +35,9 @@ def _beyond(task: Task) -> dict[str, Level]:
         turned = tuple(turn for turn in range(4) if turn not in task.rotations)
         letters = FewShotGlyphs(task.canvas, ways=task.ways, shots=task.shots, probes=task.probes)
         out = {"another family": Level(letters, "test", "letters instead of digits")}
+        if (size := min(task.canvas, round(1.25 * task.size))) > task.size:
+            larger = replace(task, size=size)
+            out = {"another size": Level(larger, "test", f"unseen digits, {size} pixels a side instead of {task.size}")} | out
         if 4 * len(turned) >= task.ways:  # four digits in the test family
             out = {"shifted": Level(replace(task, rotations=turned), "test", "unseen digits, in unseen turns")} | out
         return out

@@ -40,7 +40,7 @@ def test_a_rule_holds_with_all_its_arms_and_fails_without_any_one(rule: int, nee
 
 
 def test_seeds_levels_and_relabelling_are_looked_at() -> None:
-    levels = {level: {} for level in ("train", "validation", "shifted", "another family")}
+    levels = {level: {} for level in ("train", "validation", "shifted", "another size", "another family")}
     whole = _comparison("neurons relabelled", seeds=10, levels=levels, winners_curse={"fresh": {}})
     assert [_holds(whole)[n] for n in (9, 11, 13)] == [True, True, True]
     assert _holds(whole | {"winners_curse": None})[9] is False

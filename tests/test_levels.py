@@ -27,8 +27,8 @@ KEY = jax.random.key(0)
 
 
 def test_levels_go_from_near_to_far() -> None:
-    assert list(levels_of(FewShotDigits())) == ["train", "validation", "shifted", "another family"]
-    assert list(levels_of(FewShotDigits(rotations=(0, 1, 2, 3)))) == ["train", "validation", "another family"]
+    assert list(levels_of(FewShotDigits())) == ["train", "validation", "shifted", "another size", "another family"]
+    assert list(levels_of(FewShotDigits(canvas=8, rotations=(0, 1, 2, 3)))) == ["train", "validation", "another family"]
     assert list(levels_of(FewShotGlyphs())) == ["train", "validation", "another family"]
     assert list(levels_of(TASKS["parity"]())) == ["train", "validation"]
 

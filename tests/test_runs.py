@@ -320,5 +320,5 @@ def test_the_configuration_is_plain_yaml(run: Run) -> None:
     plain = yaml.safe_load((run.path / "config.yaml").read_text())
     assert plain["task"] == {"kind": "few-shot-digits"} | {
         "canvas": 8, "shift": False, "rotations": [0, 1], "ways": 2, "shots": 3, "probes": 2, "fold": [],
-        "classes": None, "subset": 0,
+        "classes": None, "subset": 0, "size": 8,
     }  # fmt: skip

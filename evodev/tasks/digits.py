@@ -49,7 +49,7 @@ class FewShotDigits(FewShot):
     (``fold``). Test: digits 6-9, classes never seen. Which class carries which label is drawn in each life.
 
     Attributes:
-        canvas: side of the field, at least 8.
+        canvas: side of the field, at least that of a digit.
         shift: place the digit at random; centred if false.
         rotations: quarter turns that make classes, from 0, 1, 2, 3.
         ways: classes in a life.
@@ -59,6 +59,7 @@ class FewShotDigits(FewShot):
             others.
         classes: to train on; all that there are if none.
         subset: which of them those are; each number stands for others, and of one subset fewer are among more.
+        size: side of a digit on the field, to which its 8x8 pixels are scaled.
     """
 
     canvas: int = 12
@@ -70,10 +71,11 @@ class FewShotDigits(FewShot):
     fold: tuple[int, ...] = ()
     classes: int | None = None
     subset: int = 0
+    size: int = SIDE
 
     def __post_init__(self) -> None:
-        if self.canvas < SIDE:
-            raise ValueError(f"task: canvas must be at least {SIDE}, the side of a digit; given {self.canvas}")
+        if not 1 <= self.size <= self.canvas:
+            raise ValueError(f"task: canvas must be at least {self.size}, the side of a digit; given {self.canvas}")
         turns = self.rotations
         if not turns or len(set(turns)) != len(turns) or not set(turns) <= {0, 1, 2, 3}:
             raise ValueError(f"task: rotations must be different quarter turns out of 0, 1, 2, 3; given {turns}")
@@ -131,7 +133,9 @@ class FewShotDigits(FewShot):
         """Turn every image (..., 8, 8) by its own quarter turns and put it on the canvas."""
         flat, turn = images.reshape(-1, SIDE, SIDE), turns.reshape(-1)
         turned = jnp.stack([jnp.rot90(flat, k, axes=(1, 2)) for k in range(4)])[turn, jnp.arange(turn.size)]
-        room = self.canvas - SIDE
+        if self.size != SIDE:
+            turned = jax.image.resize(turned, (len(turned), self.size, self.size), "linear")
+        room = self.canvas - self.size
         corner = jax.random.randint(key, (turn.size, 2), 0, room + 1) if self.shift else jnp.full((turn.size, 2), room // 2)
         field = placed(turned, corner, self.canvas)
         return field.reshape(*images.shape[:-2], self.canvas, self.canvas)

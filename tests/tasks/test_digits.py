@@ -101,6 +101,16 @@ def test_a_fold_holds_digits_out_for_validation_and_gives_training_all_images_of
     assert "unseen classes (digits 1, 4)" in task.held_out
 
 
+def test_a_digit_may_be_larger_and_stays_the_same_digit() -> None:
+    lives = [FewShotDigits(size=size, shift=False).sample("test", key=jax.random.key(0)).inputs[0] for size in (8, 12)]
+    small = np.asarray(lives[0])[:, 2:10, 2:10]
+    large = np.asarray(lives[1])
+    np.testing.assert_allclose(large, jax.image.resize(small, (5, 12, 12), "linear"), atol=1e-6)
+    assert np.asarray(lives[0])[:, :2].max() == 0 < large[:, :2].max()
+    with pytest.raises(ValueError, match="canvas must be at least 13, the side of a digit; given 12"):
+        FewShotDigits(size=13)
+
+
 def test_fewer_classes_are_trained_on_and_another_subset_is_of_others() -> None:
     plain = FewShotDigits(canvas=8, shift=False, rotations=(0,), ways=2, shots=1, probes=1, classes=2)
     for subset in (0, 1):
