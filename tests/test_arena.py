@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -72,7 +72,7 @@ def test_without_a_network_the_learner_sees_the_inputs() -> None:
 class Fake(Cell):
     """Costs nothing, and breaks off in its second seed when it is asked to."""
 
-    done: list[int] = []  # noqa: RUF012
+    done: ClassVar[list[int]] = []
     broken = True
 
     def search(self, organism: Any) -> Any:

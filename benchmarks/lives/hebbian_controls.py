@@ -1,56 +1,23 @@
 """What ``hebbian`` takes away from a champion: its learning, its rule, its wiring."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from evodev.baselines.learning_off import Unchanging
 from evodev.evaluation import Chunk, live_subjects, sample_lives
 from evodev.genome import GenomeSpec
 from evodev.learners import Learner
 from evodev.lifetime import LifetimeLog
-from evodev.network import Network
 from evodev.organism import Organism
-from evodev.substrate import Substrate
 from evodev.tasks import Task
-from evodev.types import Array, Float, Genes, Genome, Inputs, Key, Outputs, Targets
+from evodev.types import Array, Genome, Key
 
 COEFFICIENTS = ("/A", "/B", "/C", "/D")
 OUTPUTS = "->output/"
-
-
-@dataclass(frozen=True)
-class Asleep(Learner):
-    """Answers and acts as a learner does, and learns nothing.
-
-    Not the same as a rate of almost nothing: the largest of the answers would be right as often.
-    """
-
-    learner: Learner
-    learns: ClassVar[bool] = False
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return ()
-
-    def genome_spec(self, substrate: Substrate) -> GenomeSpec:
-        return self.learner.genome_spec(substrate)
-
-    def init(self, genes: Genes, network: Network, substrate: Substrate, *, key: Key) -> Any:
-        return self.learner.init(genes, network, substrate, key=key)
-
-    def step(self, genes: Genes, state: Any, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key) -> Any:
-        return state
-
-    def predict(self, genes: Genes, state: Any, inputs: Inputs, substrate: Substrate) -> Outputs:
-        return self.learner.predict(genes, state, inputs, substrate)
-
-    def act(
-        self, genes: Genes, state: Any, observation: Float[Array, " inputs"], substrate: Substrate, *, discrete: bool, key: Key
-    ) -> tuple[Float[Array, " outputs"], Any]:
-        return self.learner.act(genes, state, observation, substrate, discrete=discrete, key=key)
 
 
 @dataclass(frozen=True)
@@ -147,5 +114,5 @@ def live_controls(
         chosen = slice(first, first + len(group))
         logs[name] = jax.tree.map(lambda x, chosen=chosen: np.asarray(x)[chosen], log)
         first += len(group)
-    logs["learning off"] = jax.tree.map(np.asarray, lived(champion[None], Asleep(organism.learner)))
+    logs["learning off"] = jax.tree.map(np.asarray, lived(champion[None], Unchanging(organism.learner)))
     return logs

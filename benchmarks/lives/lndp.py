@@ -105,7 +105,8 @@ class Arm:
         copies = jnp.broadcast_to(genomes[:, None], (SEEDS, STRATEGY.population, self.size))
         returns = []
         for i in range(TESTED // STRATEGY.population):
-            own = jax.vmap(lambda key: jax.random.split(jax.random.fold_in(key, i), STRATEGY.population))(keys)  # noqa: B023
+            folded = jax.vmap(jax.random.fold_in, (0, None))(keys, i)
+            own = jax.vmap(lambda key: jax.random.split(key, STRATEGY.population))(folded)
             returns.append(np.asarray(self.lived(copies, own)).mean(1))
         return np.mean(returns, axis=0)
 

@@ -62,10 +62,10 @@ class EvolvedWeights(Baseline):
         # a perceptron takes the task's inputs, and knows nothing of a learner's model or further senses
         fits = self.hidden is None or (own.input.size == setting.task.inputs and not own.modular)
         try:
-            organism.genome_spec  # noqa: B018 - raises if the learner cannot serve the substrate
-        except ValueError:
+            weights = organism.genome_spec.size
+        except ValueError:  # the learner cannot serve the substrate
             return False
-        return fits and organism != setting.organism
+        return weights > 0 and fits and organism != setting.organism
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
         organism = self.organism(setting)

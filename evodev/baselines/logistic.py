@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from evodev.baselines.base import Arm, Baseline, Report, Role, Setting
-from evodev.baselines.neighbours import Memory, Nothing, Remembering, unwired
+from evodev.baselines.neighbours import Memory, Remembering, reference
 from evodev.substrate import Substrate
 from evodev.types import Array, Genes, Inputs, Key, Outputs
 
@@ -77,15 +77,5 @@ class PixelLogistic(Baseline):
         return setting.task.problem == "classification"
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
-        task = setting.task
-        substrate = unwired(task)
-        return Arm(
-            name=name,
-            role=self.role,
-            subject=jnp.zeros(()),
-            develop=Nothing(substrate),
-            learner=Logistic(task.steps * task.batch),
-            substrate=substrate,
-            stochastic=False,
-            note="no network; all samples so far fitted at each probe, penalty as scikit-learn has it (C = 1)",
-        )
+        note = "no network; all samples so far fitted at each probe, penalty as scikit-learn has it (C = 1)"
+        return reference(name, setting.task, Logistic(setting.task.steps * setting.task.batch), note)

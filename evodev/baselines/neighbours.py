@@ -86,10 +86,19 @@ class Nothing:
         return Network(nothing, nothing, nothing, {}, {}), {}
 
 
-def unwired(task: Task) -> Substrate:
-    """Inputs and outputs of a task, and nothing grown between them."""
+def reference(name: str, task: Task, learner: Learner, note: str, **more: Any) -> Arm:
+    """A line without a network: a learner that sees a task's inputs, with nothing grown between them and the outputs.
+
+    Args:
+        name: as printed.
+        task: of the lives.
+        learner: what answers.
+        note: how, in one phrase.
+        more: further fields of :class:`evodev.baselines.base.Arm`.
+    """
     inputs, outputs = Population("input", (task.inputs,)), Population("output", (task.outputs,))
-    return Substrate((inputs, outputs), (Projection("input", "output", blank=True),))
+    substrate = Substrate((inputs, outputs), (Projection("input", "output", blank=True),))
+    return Arm(name, "reference", jnp.zeros(()), Nothing(substrate), learner, substrate, stochastic=False, note=note, **more)
 
 
 @dataclass(frozen=True)
@@ -103,16 +112,5 @@ class PixelNeighbours(Baseline):
         return setting.task.problem == "classification"
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
-        task = setting.task
-        substrate = unwired(task)
-        return Arm(
-            name=name,
-            role=self.role,
-            subject=jnp.zeros(()),
-            develop=Nothing(substrate),
-            learner=Neighbours(self.kind, task.steps * task.batch),
-            substrate=substrate,
-            stochastic=False,
-            has_loss=False,
-            note="no network; Euclidean on raw inputs",
-        )
+        learner = Neighbours(self.kind, setting.task.steps * setting.task.batch)
+        return reference(name, setting.task, learner, "no network; Euclidean on raw inputs", has_loss=False)

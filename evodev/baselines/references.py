@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 import jax.numpy as jnp
 
 from evodev.baselines.base import Arm, Baseline, Report, Role, Setting
-from evodev.baselines.neighbours import Nothing, unwired
+from evodev.baselines.neighbours import reference
 from evodev.genome import GenomeSpec, spec_of
 from evodev.learners import Learner
 from evodev.network import Network
@@ -72,7 +72,8 @@ class Line(Baseline):
         task = setting.task
         where = "its best return (regret 0)" if task.problem == "control" else "the targets themselves: loss 0"
         notes = {"chance": "knows nothing: the task's ignorant loss", "oracle": f"a ceiling, not a learner: {where}"}
-        return _without_network(name, task, notes[self.kind], {"chance": _bottom, "oracle": _ceiling}[self.kind](task))
+        known = {"chance": _bottom, "oracle": _ceiling}[self.kind](task)
+        return reference(name, task, Mean(), notes[self.kind], known=known)
 
 
 @dataclass(frozen=True)
@@ -86,19 +87,4 @@ class MeanTarget(Baseline):
         return setting.task.problem == "regression"
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
-        return _without_network(name, setting.task, "no network; mean of the targets so far")
-
-
-def _without_network(name: str, task: Task, note: str, known: tuple[float, float] | None = None) -> Arm:
-    substrate = unwired(task)
-    return Arm(
-        name=name,
-        role="reference",
-        subject=jnp.zeros(()),
-        develop=Nothing(substrate),
-        learner=Mean(),
-        substrate=substrate,
-        stochastic=False,
-        note=note,
-        known=known,
-    )
+        return reference(name, setting.task, Mean(), "no network; mean of the targets so far")

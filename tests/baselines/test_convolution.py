@@ -40,7 +40,10 @@ def test_a_layer_is_jaxs_convolution(grid: tuple[int, ...], size: int, stride: i
     network = _parts(cnn, grid)[0].grow(jnp.zeros(2), substrate, key=KEY)
     network = replace(network, biases=network.biases | {"layer1": jnp.array([0.1, -0.2, 0.3])})
     x = jax.random.normal(jax.random.key(1), (2, *grid))
-    own = learner.activity({}, _State(network), x, substrate)["layer1"]  # type: ignore[index, arg-type]
+    state: Any = _State(network)
+    active = learner.activity({}, state, x, substrate)
+    assert active is not None
+    own = active["layer1"]
     axes = "".join("HW"[: len(grid)])
     kernel = network.weights["input->layer1"].reshape(1, 3, *[size] * len(grid))
     expected = jax.lax.conv_general_dilated(
@@ -109,7 +112,8 @@ def test_channels_are_as_many_as_the_champions_synapses_allow(budget: int) -> No
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
 def test_a_step_is_that_of_the_unfolded_network_with_gradients_summed_over_positions(optimiser: str) -> None:
     organism, genes, state = _life(Convolutional((2, 3), fitted=False))
-    learner: Any = replace(organism.learner, optimiser=optimiser)  # type: ignore[type-var]
+    assert isinstance(organism.learner, Gradient)
+    learner: Any = replace(organism.learner, optimiser=optimiser)
     substrate = organism.substrate
     x, y = jax.random.normal(jax.random.key(2), (5, 64)), jnp.array([0, 1, 1, 0, 1])
     state = learner.init(genes, state.network, substrate, key=KEY)

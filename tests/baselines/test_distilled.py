@@ -58,8 +58,9 @@ def test_a_student_with_fewer_synapses_comes_to_answer_as_its_teacher() -> None:
 
 
 def test_the_student_has_the_champions_synapses_and_both_lives_are_counted() -> None:
-    baseline = replace(BASELINES["distilled from a dense teacher"], block=1, validation=4)  # type: ignore[type-var]
-    assert isinstance(baseline, Distilled)
+    registered = BASELINES["distilled from a dense teacher"]
+    assert isinstance(registered, Distilled)
+    baseline = replace(registered, block=1, validation=4)
     assert baseline.applies(SETTING)
     assert not baseline.applies(replace(SETTING, synapses=CHAIN.synapses))
     arm = baseline.build("distilled", SETTING, key=KEY, say=lambda line: None)

@@ -16,6 +16,7 @@ from evodev.comparison import live_arm
 from evodev.evaluation import sample_lives
 from evodev.fitness import Fitness
 from evodev.learners import Gradient
+from evodev.learners.structural import Structural
 from evodev.organism import Organism
 from evodev.search import Schedule, Strategy
 from evodev.substrate import mlp
@@ -185,7 +186,8 @@ def test_a_life_gets_one_of_the_networks_at_its_scales(setting: Setting) -> None
 @pytest.mark.parametrize("name", ["SET", "RigL"])
 def test_synapses_that_move_stay_as_many(name: str, setting: Setting) -> None:
     arm = BASELINES[name].build(name, setting, key=jax.random.key(0), say=lambda line: None)
-    assert arm.learner.regrow == {"SET": "random", "RigL": "gradient"}[name]  # type: ignore[attr-defined]
+    assert isinstance(arm.learner, Structural)
+    assert arm.learner.regrow == {"SET": "random", "RigL": "gradient"}[name]
     genes = arm.develop(arm.subject, key=jax.random.key(0))[1]
     assert float(jnp.exp(genes["log_share"])) == pytest.approx(0.3)  # no rate or scale of the grid
     log = live_arm(arm, setting, sample_lives(setting.task, "test", 16, key=jax.random.key(1)), key=jax.random.key(2))

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from evodev.baselines import BASELINES, Setting
 from evodev.baselines.logistic import Logistic
-from evodev.baselines.neighbours import Nothing, unwired
+from evodev.baselines.neighbours import reference
 from evodev.comparison import Comparison, live_arm, measure
 from evodev.evaluation import sample_lives
 from evodev.fitness import Fitness
@@ -21,8 +21,9 @@ KEY = jax.random.key(0)
 
 def _answers(task: Task, stream: Any, labels: Any, asked: Any) -> np.ndarray:
     """Probabilities after a stream of batches."""
-    substrate = unwired(task)
-    learner, (network, genes) = Logistic(len(stream) * stream.shape[1]), Nothing(substrate)(jnp.zeros(()), key=KEY)
+    learner = Logistic(len(stream) * stream.shape[1])
+    arm = reference("logistic", task, learner, "")
+    substrate, (network, genes) = arm.substrate, arm.develop(arm.subject, key=KEY)
     state = learner.init(genes, network, substrate, key=KEY)
     for inputs, classes in zip(stream, labels, strict=True):
         state = learner.step(genes, state, inputs, classes, substrate, key=KEY)

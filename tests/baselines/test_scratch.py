@@ -81,16 +81,22 @@ def test_erdos_renyi_by_hand() -> None:
     assert erdos_renyi({"a": (4, 8, 3, 3), "b": (10, 10)}, 19)["a"] == pytest.approx(9 / 288)
 
 
+def _layers(organism: Organism) -> dict[str, float]:
+    """Density of each projection of a random network."""
+    assert isinstance(organism.decoder, RandomNetwork)
+    return dict(organism.decoder.layers)
+
+
 def test_layer_densities_are_the_champions_or_add_up_to_its_synapses() -> None:
     setting = champion_setting(1456)
     organism, own = _grown("random sparse, layer densities of the champion", setting)
     champion = setting.organism.develop(setting.champion, key=jax.random.key(0))[0]
-    densities = dict(organism.decoder.layers)  # type: ignore[attr-defined]
+    densities = _layers(organism)
     for p in FIELD.grown:
         assert densities[p.name] == pytest.approx(float(champion.masks[p.name].mean()))
         assert float(own.masks[p.name].mean()) == pytest.approx(densities[p.name], abs=0.05)
     organism, network = _grown("random sparse, ERK", setting)
-    erk = dict(organism.decoder.layers)  # type: ignore[attr-defined]
+    erk = _layers(organism)
     # 64 + 64 neurons on 64 x 64, 64 + 24 on 64 x 24
     assert erk["edges->parts"] / erk["input->edges"] == pytest.approx((88 / 1536) / (128 / 4096))
     assert sum(erk[p.name] * np.prod(FIELD.shape(p)) for p in FIELD.grown) + 48 == pytest.approx(1456)
@@ -114,7 +120,7 @@ def test_a_projection_that_the_champion_left_empty_harms_nothing() -> None:
 
     setting = champion_setting(1456, organism=Organism(FIELD, Empty(), Gradient()))
     organism = LayerDensities("champion").organism(setting, key=jax.random.key(0))
-    assert dict(organism.decoder.layers)["edges->parts"] == 1 / 1536  # type: ignore[attr-defined]
+    assert _layers(organism)["edges->parts"] == 1 / 1536
 
 
 # receptive fields

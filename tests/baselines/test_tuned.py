@@ -1,5 +1,6 @@
 from collections import Counter
 from dataclasses import replace
+from types import MethodType
 from typing import Any
 
 import jax
@@ -67,7 +68,9 @@ def test_halving_finds_what_is_best_and_tells_what_it_cost(seed: int, monkeypatc
     assert counts == {4: 36, 16: 9, 64: 2}
     assert arm.tuning_lives == 36 * 4 + 9 * 16 + 2 * 64
     best = max(h for lives, heights in seen if lives == 4 for h in heights)
-    won = Organism(arm.substrate, arm.develop.__self__.decoder, arm.learner)  # type: ignore[attr-defined]
+    assert isinstance(arm.develop, MethodType)
+    won = arm.develop.__self__
+    assert isinstance(won, Organism)
     assert height(won, arm.subject) == best
     assert "36 configurations" in arm.note
     assert "momentum" in arm.note

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from evodev.evaluation import sample_lives
 from evodev.tasks import SPLITS, Foraging
 from evodev.tasks.foraging import PERIODS, Place
 from evodev.types import Array
@@ -92,10 +93,7 @@ def test_walls_hold_and_the_empty_end_feeds_nobody() -> None:
 
 
 def test_families_hold_out_how_often_the_food_moves() -> None:
-    drawn = {
-        split: set(np.asarray(jax.vmap(lambda k: TASK.sample(split, key=k).physics)(jax.random.split(KEY, 200))).tolist())  # noqa: B023
-        for split in SPLITS
-    }
+    drawn = {split: set(np.asarray(sample_lives(TASK, split, 200, key=KEY).physics).tolist()) for split in SPLITS}
     assert drawn == {split: set(range(low, high + 1)) for split, (low, high) in PERIODS.items()}
     assert not drawn["train"] & drawn["test"]
     assert not drawn["validation"] & (drawn["train"] | drawn["test"])
