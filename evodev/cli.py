@@ -187,7 +187,8 @@ def search_command(arguments: list[str]) -> int:
     """evodev search"""
     name, experiment, options = experiment_from(arguments)
     from evodev import workflow
-    from evodev.runs import Run, command_line, fresh_path, read_json
+    from evodev.files import fresh_path, read_json
+    from evodev.runs import Run, command_line
 
     base = options.out or fresh_path(Path("runs") / name)
     if options.seeds == 1:

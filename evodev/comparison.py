@@ -16,9 +16,10 @@ from evodev.baselines import BASELINES, Arm, Setting
 from evodev.baselines.base import Baseline, Report
 from evodev.baselines.factorial import effects
 from evodev.baselines.random_networks import RandomNetwork
+from evodev.chunks import choose_chunk
 from evodev.compactness import compactness
 from evodev.content import digest, source
-from evodev.evaluation import choose_chunk, device_count, live_subjects, sample_lives
+from evodev.evaluation import device_count, live_subjects, sample_lives
 from evodev.fairness import rules
 from evodev.fitness import Fitness, aulc, jumpstart, operations_to, retention, slope_aligned, steps_to
 from evodev.genome import GenomeSpec, spec_of
@@ -29,8 +30,9 @@ from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.pareto import fronts
-from evodev.search import Schedule, Strategy
+from evodev.search import Schedule
 from evodev.statistics import interval
+from evodev.strategies import Strategy
 from evodev.substrate import Substrate
 from evodev.tasks import SPLITS, Acting, Life, Split, Task, World
 from evodev.types import Genes, Genome, Key

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from evodev.chunks import chunked
 from evodev.decoders import Decoder
-from evodev.evaluation import chunked
 from evodev.network import Network, matrix
-from evodev.search import Strategy, maximise
+from evodev.strategies import Strategy, maximise
 from evodev.substrate import Substrate
 from evodev.types import Array, Float, Genome, Genomes, Key, Scalar
 

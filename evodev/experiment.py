@@ -12,7 +12,8 @@ from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS, C
 from evodev.fitness import WITHOUT_PHASES, Fitness
 from evodev.learners import LEARNERS, Learner
 from evodev.organism import Organism
-from evodev.search import Schedule, Search, Strategy
+from evodev.search import Schedule, Search
+from evodev.strategies import Strategy
 from evodev.substrate import Substrate
 from evodev.tasks import TASKS, Task
 

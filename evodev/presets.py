@@ -13,7 +13,8 @@ from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.relative import RelativePosition
 from evodev.experiment import Experiment
 from evodev.learners import LEARNERS, ActorCritic, Episodic, Gradient
-from evodev.search import STRATEGIES, Schedule, Strategy
+from evodev.search import Schedule
+from evodev.strategies import STRATEGIES, Strategy
 from evodev.substrate import Population, Projection, Substrate, mlp
 from evodev.tasks import TASKS, Acting, CartPole, FewShotDigits, Sine
 

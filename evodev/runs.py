@@ -1,6 +1,5 @@
-"""A run directory: configuration, manifest, metrics, checkpoints, champion. The only module that touches files."""
+"""A run directory: configuration, manifest, metrics, checkpoints, champion."""
 
-import contextlib
 import difflib
 import hashlib
 import json
@@ -12,7 +11,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -25,61 +24,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from evodev.experiment import Experiment, from_plain, to_plain
+from evodev.files import Kept, RunError, read_json, write, write_json
 from evodev.organism import Organism
 from evodev.search import SearchState
 
 CHAMPION_SCHEMA = 1
 KEEP = 3
 """Checkpoints kept: the newest and two to fall back on."""
-
-
-class RunError(ValueError):
-    """Something about a run directory or a file that the user can mend; its message is one line."""
-
-
-def _write(path: Path, data: str | bytes) -> None:
-    """Write a file whole or not at all: what was there stays until the new one is complete."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(data.encode() if isinstance(data, str) else data)
-        os.replace(partial, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise
-
-
-def refuse_existing(folder: Path, names: Iterable[str]) -> None:
-    """Stop before a file of a folder would be written over.
-
-    Raises:
-        RunError: naming the first that is there already.
-    """
-    for name in names:
-        if (folder / name).exists():
-            raise RunError(f"out: {folder / name} exists already; choose another --out")
-
-
-def write_new(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
-    """Write files into a folder, made if need be; all of them or, where one of them is there already, none.
-
-    Raises:
-        RunError: if a file is there already or the folder cannot be made.
-    """
-    refuse_existing(folder, files)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"out: {folder} cannot be made: {error.strerror}") from error
-    for name, data in files.items():
-        _write(folder / name, data)
-    return [folder / name for name in files]
-
-
-def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write results into a folder that exists, each whole or not at all, over what is there."""
-    for name, data in files.items():
-        _write(folder / name, data)
 
 
 def load_experiment(path: Path) -> Experiment:
@@ -167,8 +118,8 @@ class Run:
             raise RunError(f"out: {path} exists already; choose another --out, or `evodev resume {path}`") from error
         except OSError as error:
             raise RunError(f"out: {path} cannot be made: {error.strerror}") from error
-        _write(path / "config.yaml", yaml.safe_dump(plain, sort_keys=False))
-        _write(path / "manifest.json", json.dumps(manifest(command), indent=1))
+        write(path / "config.yaml", yaml.safe_dump(plain, sort_keys=False))
+        write(path / "manifest.json", json.dumps(manifest(command), indent=1))
         return cls(path, experiment)
 
     @classmethod
@@ -217,7 +168,7 @@ class Run:
     def forget_after(self, generation: int) -> None:
         """Drop metrics later than a checkpoint: the resumed search writes them again."""
         kept = [r for r in self.metrics() if r["generation"] <= generation]
-        _write(self.path / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in kept))
+        write(self.path / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in kept))
 
     # checkpoints
 
@@ -334,7 +285,7 @@ class Run:
 
     def write_bytes(self, name: str, data: bytes) -> Path:
         """Write a figure or page whole or not at all; returns its path."""
-        _write(self.path / name, data)
+        write(self.path / name, data)
         return self.path / name
 
     def read_json(self, name: str) -> Any:
@@ -344,55 +295,6 @@ class Run:
             RunError: if it is missing or damaged.
         """
         return read_json(self.path / name)
-
-
-def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write a JSON file whole or not at all."""
-    _write(path, json.dumps(data, indent=1))
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file; RunError if it is missing or damaged."""
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise RunError(f"run: {path} is missing") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RunError(f"run: {path} is not valid JSON: {error}") from error
-
-
-@dataclass(frozen=True)
-class Kept(MutableMapping[str, Any]):
-    """Results by digest, a JSON file each, written whole; one that is damaged counts as not there."""
-
-    folder: Path
-
-    def _path(self, digest: str) -> Path:
-        if not digest.isalnum():
-            raise KeyError(digest)
-        return self.folder / f"{digest}.json"
-
-    def __getitem__(self, digest: str) -> Any:
-        try:
-            return read_json(self._path(digest))
-        except RunError as error:
-            raise KeyError(digest) from error
-
-    def __setitem__(self, digest: str, value: Any) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(self._path(digest), value)
-
-    def __delitem__(self, digest: str) -> None:
-        try:
-            self._path(digest).unlink()
-        except FileNotFoundError as error:
-            raise KeyError(digest) from error
-
-    def __iter__(self) -> Iterator[str]:
-        return (path.stem for path in sorted(self.folder.glob("*.json")))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
 
 @dataclass(frozen=True)
@@ -439,16 +341,6 @@ def load_champion(path: Path) -> Champion:
     except KeyError as error:
         raise RunError(f"champion: {folder} lacks {error}") from error
     return Champion(experiment, {k: jax.numpy.asarray(v) for k, v in genomes.items()}, about)
-
-
-def fresh_path(base: Path) -> Path:
-    """``base``, or the first of ``base-2``, ``base-3``, ... that does not exist."""
-    if not base.exists():
-        return base
-    number = 2
-    while base.with_name(f"{base.name}-{number}").exists():
-        number += 1
-    return base.with_name(f"{base.name}-{number}")
 
 
 def command_line() -> str:

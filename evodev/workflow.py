@@ -23,10 +23,11 @@ from evodev.baselines import Setting
 from evodev.comparison import champion_arms, judge, synapses_of
 from evodev.decoders import Decoder
 from evodev.experiment import Experiment, to_plain
+from evodev.files import RunError, refuse_existing, write_files, write_json, write_new
 from evodev.network import Network
 from evodev.report import figures
 from evodev.report.page import ReportData, build
-from evodev.runs import Champion, Run, RunError, load_champion, refuse_existing, write_files, write_json, write_new
+from evodev.runs import Champion, Run, load_champion
 from evodev.search import Search, SearchState
 from evodev.substrate import Substrate
 from evodev.types import Genome, Key

@@ -17,21 +17,23 @@ from evodev.baselines import BASELINES, Setting
 from evodev.baselines.learning_off import Unchanging
 from evodev.baselines.meta import MetaLearned
 from evodev.baselines.random_networks import RandomNetwork
+from evodev.chunks import Chunk
 from evodev.comparison import CHAMPION, champion_arms, live_arm, worst_where_failed
 from evodev.decoders import DECODERS, Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses, Budget
 from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.relative import RelativePosition
-from evodev.evaluation import Chunk, live_subjects, sample_lives
+from evodev.evaluation import live_subjects, sample_lives
 from evodev.fitness import Fitness, aulc
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import Episodic, Gradient, Hebbian, Learner
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.network import Network
 from evodev.organism import Organism
-from evodev.search import Schedule, Search, Strategy
+from evodev.search import Schedule, Search
 from evodev.statistics import _flipped, equivalent, holm, improvement, paired
+from evodev.strategies import Strategy
 from evodev.substrate import Population, Projection, Substrate, mlp
 from evodev.tasks import Life, Mnist1D, Split
 from evodev.tasks.supervised import FreshSamples

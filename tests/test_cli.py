@@ -24,7 +24,7 @@ from evodev.experiment import to_plain
 from evodev.learners import LEARNERS
 from evodev.presets import PRESETS
 from evodev.runs import Run, load_experiment
-from evodev.search import STRATEGIES
+from evodev.strategies import STRATEGIES
 from evodev.tasks import TASKS
 from tests.tiny import digits_experiment
 

@@ -30,8 +30,9 @@ from evodev.lifetime import Energy, LifetimeLog, probe_steps
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.report.table import console_table, rows
-from evodev.search import Schedule, Strategy
+from evodev.search import Schedule
 from evodev.statistics import interval
+from evodev.strategies import Strategy
 from evodev.substrate import mlp
 from evodev.tasks import Acting, Bandit, ContinualDigits, Task
 from evodev.types import Genes, Key

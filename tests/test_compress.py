@@ -15,7 +15,7 @@ from evodev.decoders.sparsity import AllSynapses, FanIn
 from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.decoders.wiring.direct import Direct
 from evodev.network import Network, forward
-from evodev.search import Strategy
+from evodev.strategies import Strategy
 from evodev.substrate import Substrate, mlp
 from evodev.types import Key, Scalar
 

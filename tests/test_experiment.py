@@ -16,7 +16,8 @@ from evodev.experiment import REGISTRIES, Experiment, fitted, from_plain, to_pla
 from evodev.fitness import Fitness
 from evodev.learners import LEARNERS, Episodic, Gradient
 from evodev.presets import PRESETS
-from evodev.search import STRATEGIES, Schedule, Strategy
+from evodev.search import Schedule
+from evodev.strategies import STRATEGIES, Strategy
 from evodev.substrate import mlp
 from evodev.tasks import FewShotDigits, Sine
 from tests.tiny import CHAIN, digits_experiment, home

@@ -13,7 +13,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "types",
-        "content statistics",
+        "content files statistics strategies",
         "genome heads pareto ranking substrate",
         "network",
         "compactness",
@@ -23,6 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "episodes",
         "lifetime",
         "fitness",
+        "chunks",
         "evaluation",
         "search",
         "compress",
@@ -144,6 +145,6 @@ def test_leaves_of_a_folder_know_only_its_base(folder: str) -> None:
             assert not {other for other in known if (module, other) not in HELPED}, f"{module} imports {known}"
 
 
-def test_only_the_search_knows_evosax() -> None:
+def test_only_the_strategies_know_evosax() -> None:
     users = {module for path, module in FILES.items() if any(name.split(".")[0] == "evosax" for name in _imported(path))}
-    assert users == {"search"}
+    assert users == {"strategies"}

@@ -7,7 +7,7 @@ from evodev.decoders import DECODERS
 from evodev.experiment import Experiment
 from evodev.learners import LEARNERS
 from evodev.presets import PRESETS, catalogue, preset
-from evodev.search import STRATEGIES
+from evodev.strategies import STRATEGIES
 from evodev.tasks import TASKS
 
 

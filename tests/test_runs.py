@@ -11,7 +11,8 @@ import pytest
 import yaml
 from safetensors.numpy import load_file, save_file
 
-from evodev.runs import KEEP, Run, RunError, fresh_path, load_champion, load_experiment, write_new
+from evodev.files import RunError, fresh_path, write_new
+from evodev.runs import KEEP, Run, load_champion, load_experiment
 from evodev.search import SearchState
 from tests.tiny import digits_experiment
 

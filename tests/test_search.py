@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from evodev.fitness import Fitness
-from evodev.search import STRATEGIES, Schedule, Search, SearchState, Strategy
+from evodev.search import Schedule, Search, SearchState
+from evodev.strategies import STRATEGIES, Strategy
 from tests.tiny import Line, guess_search, guesser
 
 REPRESENTATIVE = ("Open_ES", "SNES", "CMA_ES", "PGPE", "SV_Open_ES", "GuidedES", "SimpleGA", "DifferentialEvolution")

@@ -17,8 +17,9 @@ from evodev.baselines import BASELINES
 from evodev.comparison import CENTROID, CHAMPION
 from evodev.decoders.base import Tissue
 from evodev.decoders.cells.types import CellTypes
+from evodev.files import RunError
 from evodev.fitness import Fitness
-from evodev.runs import Run, RunError, load_champion
+from evodev.runs import Run, load_champion
 from evodev.search import SearchState
 from tests.tiny import CHAIN, DIRECT, digits_experiment
 

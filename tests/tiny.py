@@ -17,7 +17,8 @@ from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import Gradient, Learner
 from evodev.network import Network
 from evodev.organism import Organism
-from evodev.search import Schedule, Search, Strategy
+from evodev.search import Schedule, Search
+from evodev.strategies import Strategy
 from evodev.substrate import Population, Projection, Substrate, mlp, recurrent
 from evodev.tasks import Acting, FewShotDigits, Life, Split, Task, World
 from evodev.types import Array, Flag, Float, Genes, Inputs, Key, Outputs, Scalar, Targets

@@ -6,7 +6,8 @@ from math import prod
 
 from evodev.fitness import Fitness
 from evodev.learners import ActorCritic, Episodic, Gradient, Learner
-from evodev.search import Schedule, Strategy
+from evodev.search import Schedule
+from evodev.strategies import Strategy
 from evodev.substrate import Population, Projection, Substrate
 from evodev.tasks import CartPole, FewShotDigits, Mnist1D, Sine, Task
 

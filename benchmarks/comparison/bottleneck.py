@@ -47,8 +47,9 @@ from benchmarks.comparison.bottleneck_arms import (
 )
 from benchmarks.comparison.bottleneck_rows import DATA, Cell, Results, cell_rows, control_rows, draw, margin_rows
 from evodev.baselines.neighbours import Neighbours, Nothing
+from evodev.chunks import Chunk
 from evodev.cli import prepare_jax
-from evodev.evaluation import Chunk, live_subjects
+from evodev.evaluation import live_subjects
 from evodev.types import Key
 
 GRADIENT, EVOLUTION = "gradient", "evolution"

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from evodev.chunks import Chunk
 from evodev.decoders import Decoder
 from evodev.decoders.cells.cosine import CosineBasis
 from evodev.decoders.cells.types import CellTypes
@@ -16,12 +17,12 @@ from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.relative import RelativePosition
-from evodev.evaluation import Chunk, evaluate, sample_lives
+from evodev.evaluation import evaluate, sample_lives
 from evodev.fitness import Fitness
 from evodev.learners import Hebbian
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
-from evodev.search import Strategy
+from evodev.strategies import Strategy
 from evodev.substrate import Population, Projection, Substrate
 from evodev.tasks import FewShotDigits, FewShotGlyphs, Life
 from evodev.types import Array, Genome, Key, Scalar

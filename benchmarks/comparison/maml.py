@@ -48,8 +48,9 @@ from matplotlib.figure import Figure
 
 from benchmarks.common import read_result, result_path, write_result
 from evodev.baselines.meta import MetaLearning, Method
+from evodev.chunks import Chunk
 from evodev.cli import prepare_jax
-from evodev.evaluation import Chunk, live_subjects, sample_lives
+from evodev.evaluation import live_subjects, sample_lives
 from evodev.lifetime import probe_steps
 from evodev.organism import Organism
 from evodev.presets import preset

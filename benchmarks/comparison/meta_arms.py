@@ -16,11 +16,12 @@ import numpy as np
 import optax
 
 import evodev
+from evodev.chunks import Chunk
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.direct import Direct
-from evodev.evaluation import Chunk, evaluate_organism, live_subjects, sample_lives
+from evodev.evaluation import evaluate_organism, live_subjects, sample_lives
 from evodev.experiment import Experiment, to_plain
 from evodev.fitness import Fitness
 from evodev.genome import Gene, GenomeSpec, spec_of

@@ -67,8 +67,8 @@ from benchmarks.comparison.mnist1d_arms import (
 )
 from evodev.baselines.masks import same_degrees, same_density, same_layers
 from evodev.cli import prepare_jax
-from evodev.search import Strategy, maximise
 from evodev.statistics import Verdict, equivalent, estimate, holm, improvement, interval, paired
+from evodev.strategies import Strategy, maximise
 from evodev.types import Array, Genome, Key
 
 DENSITY = 0.25

@@ -34,18 +34,19 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.common import result_path, write_result
+from evodev.chunks import Chunk
 from evodev.cli import prepare_jax
 from evodev.comparison import interval
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.direct import Direct
-from evodev.evaluation import Chunk, evaluate_organism
+from evodev.evaluation import evaluate_organism
 from evodev.fitness import Fitness
 from evodev.learners import Gradient
 from evodev.lifetime import LifetimeLog
 from evodev.organism import Organism
-from evodev.search import Strategy, maximise
+from evodev.strategies import Strategy, maximise
 from evodev.substrate import mlp
 from evodev.tasks import Split, Switching, Teacher
 from evodev.types import Array, Genome, Genomes, Key, Scalar

@@ -8,15 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.lives.hebbian_controls import live_controls, test_lives
+from evodev.chunks import Chunk
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.direct import Direct
-from evodev.evaluation import Chunk, live_subjects
+from evodev.evaluation import live_subjects
 from evodev.learners import HebbianRule, Learner, Neuromodulated, NoLearning
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
-from evodev.search import Schedule, Search, Strategy
+from evodev.search import Schedule, Search
+from evodev.strategies import Strategy
 from evodev.substrate import Population, Projection, Substrate
 from evodev.tasks import CartPole
 

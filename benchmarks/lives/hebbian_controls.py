@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from evodev.baselines.learning_off import Unchanging
-from evodev.evaluation import Chunk, live_subjects, sample_lives
+from evodev.chunks import Chunk
+from evodev.evaluation import live_subjects, sample_lives
 from evodev.genome import GenomeSpec
 from evodev.learners import Learner
 from evodev.lifetime import LifetimeLog

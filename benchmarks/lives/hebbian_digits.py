@@ -10,16 +10,18 @@ import numpy as np
 from benchmarks.lives.hebbian_controls import Controls, live_controls, test_lives
 from evodev.baselines import BASELINES, Arm, Setting
 from evodev.baselines.random_networks import TunedGrid
+from evodev.chunks import Chunk
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import Budget
 from evodev.decoders.wiring.relative import RelativePosition
-from evodev.evaluation import Chunk, live_subjects
+from evodev.evaluation import live_subjects
 from evodev.fitness import Fitness, aulc, jumpstart, slope_aligned
 from evodev.learners import HebbianRule, Learner
 from evodev.lifetime import LifetimeLog
 from evodev.organism import Organism
-from evodev.search import Schedule, Search, Strategy
+from evodev.search import Schedule, Search
+from evodev.strategies import Strategy
 from evodev.substrate import Population, Projection, Substrate
 from evodev.tasks import FewShotDigits
 

@@ -45,7 +45,7 @@ from evodev.cli import prepare_jax
 from evodev.comparison import interval
 from evodev.genome import branch
 from evodev.organism import Organism
-from evodev.search import Strategy, maximise
+from evodev.strategies import Strategy, maximise
 from evodev.tasks import Laws, Split
 from evodev.tasks.laws import Law
 from evodev.types import Array, Genome, Genomes, Key, Scalar

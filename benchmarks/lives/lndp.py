@@ -29,7 +29,7 @@ from evodev.comparison import interval
 from evodev.episodes import episodes
 from evodev.learners import LNDP
 from evodev.network import Network
-from evodev.search import Strategy
+from evodev.strategies import Strategy
 from evodev.substrate import Substrate, recurrent
 from evodev.tasks import CartPole
 from evodev.types import Array, Genome, Key

@@ -35,19 +35,20 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.common import result_path, write_result
+from evodev.chunks import choose_chunk
 from evodev.cli import prepare_jax
 from evodev.comparison import interval
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.direct import Direct
-from evodev.evaluation import choose_chunk, evaluate_organism, sample_lives
+from evodev.evaluation import evaluate_organism, sample_lives
 from evodev.fitness import Fitness, retention
 from evodev.learners import Gradient
 from evodev.learners.plasticity import gates
 from evodev.lifetime import probe_steps
 from evodev.organism import Organism
-from evodev.search import Strategy, maximise
+from evodev.strategies import Strategy, maximise
 from evodev.substrate import Substrate, mlp
 from evodev.tasks import ContinualDigits, Sine, Task
 

@@ -41,8 +41,8 @@ from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.decoders.wiring.pairwise import PairwiseMLP
 from evodev.genome import GenomeSpec
 from evodev.network import Network, forward
-from evodev.search import Strategy, maximise
 from evodev.statistics import interval
+from evodev.strategies import Strategy, maximise
 from evodev.substrate import Population, Projection, Substrate
 from evodev.types import Array, Genes, Genome, Genomes, Key, Scalar
 

@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 
 from evodev.decoders import Decoder
 from evodev.network import Network, activities, synapses
-from evodev.search import Strategy, maximise
 from evodev.statistics import interval
+from evodev.strategies import Strategy, maximise
 from evodev.substrate import Substrate
 from evodev.types import Array, Float, Genome, Key
 

@@ -25,7 +25,7 @@ from evodev.decoders.cells.coordinates import Coordinates
 from evodev.decoders.sparsity import Threshold
 from evodev.decoders.wiring.cppn import CPPN
 from evodev.network import Network, matrix
-from evodev.search import Strategy
+from evodev.strategies import Strategy
 from evodev.substrate import recurrent
 
 BODY = recurrent(4, 8, 2, ticks=10)

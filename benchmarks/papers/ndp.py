@@ -27,7 +27,7 @@ from evodev.decoders.cells.growth import Growth
 from evodev.decoders.wiring.edge import EdgeMLP
 from evodev.network import forward, synapses
 from evodev.report.film import growth
-from evodev.search import Strategy, maximise
+from evodev.strategies import Strategy, maximise
 from evodev.substrate import Substrate, complete
 from evodev.types import Array, Genome, Key
 

@@ -17,7 +17,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.common import result_path, write_result
-from evodev.evaluation import Chunk, evaluate_organism, sample_lives
+from evodev.chunks import Chunk
+from evodev.evaluation import evaluate_organism, sample_lives
 from evodev.experiment import Experiment
 from evodev.presets import preset
 from evodev.statistics import interval

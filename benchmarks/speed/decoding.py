@@ -20,12 +20,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.common import write_result
+from evodev.chunks import chunked
 from evodev.decoders import DECODERS, Decoder
 from evodev.decoders.cells.gaussians import SpatialGaussians
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring import pairwise
 from evodev.decoders.wiring.bilinear import Bilinear
-from evodev.evaluation import chunked
 from evodev.network import forward
 from evodev.substrate import Population, Projection, Substrate
 from evodev.types import Array, Genome, Genomes, Outputs

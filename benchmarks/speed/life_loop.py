@@ -22,9 +22,10 @@ from jax.sharding import Mesh, PartitionSpec
 
 from benchmarks.common import write_result
 from evodev.baselines.random_networks import RandomNetwork
+from evodev.chunks import Chunk, choose_chunk
 from evodev.cli import prepare_jax
 from evodev.decoders import DECODERS
-from evodev.evaluation import Chunk, choose_chunk, live_subjects, sample_lives
+from evodev.evaluation import live_subjects, sample_lives
 from evodev.learners import Gradient
 from evodev.network import Network
 from evodev.organism import Organism

@@ -9,7 +9,8 @@ from evodev.evaluation import Develop
 from evodev.fitness import Fitness
 from evodev.learners import Learner
 from evodev.organism import Organism
-from evodev.search import Schedule, Strategy
+from evodev.search import Schedule
+from evodev.strategies import Strategy
 from evodev.substrate import Substrate
 from evodev.tasks import Task
 from evodev.types import Genome, Key

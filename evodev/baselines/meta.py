@@ -16,8 +16,9 @@ import numpy as np
 import optax
 
 from evodev.baselines.base import Arm, Baseline, Report, Setting
+from evodev.chunks import choose_chunk
 from evodev.compress import walk
-from evodev.evaluation import Develop, choose_chunk, live_subjects, sample_lives
+from evodev.evaluation import Develop, live_subjects, sample_lives
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import Gradient
 from evodev.lifetime import live, probe_steps

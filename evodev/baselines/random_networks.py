@@ -9,13 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from evodev.baselines.base import Arm, Baseline, Report, Role, Setting
-from evodev.evaluation import Develop, choose_chunk, device_count, live_subjects, sample_lives
+from evodev.chunks import choose_chunk
+from evodev.evaluation import Develop, device_count, live_subjects, sample_lives
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import ActorCritic, Gradient, Learner
 from evodev.lifetime import probe_steps
 from evodev.network import Network
 from evodev.organism import Organism
-from evodev.search import Schedule, Search, Strategy
+from evodev.search import Schedule, Search
+from evodev.strategies import Strategy
 from evodev.substrate import Substrate
 from evodev.types import Genome, Genomes, Key
 

@@ -10,7 +10,8 @@ from evodev.fitness import Fitness
 from evodev.genome import GenomeSpec
 from evodev.learners import Gradient
 from evodev.organism import Organism
-from evodev.search import Schedule, Strategy
+from evodev.search import Schedule
+from evodev.strategies import Strategy
 from evodev.substrate import Population, Projection, Substrate
 from evodev.tasks import FewShotDigits
 from tests.tiny import random_network

@@ -27,7 +27,8 @@ from evodev.fitness import Fitness
 from evodev.learners import Gradient
 from evodev.network import Network
 from evodev.organism import Organism
-from evodev.search import Schedule, Strategy
+from evodev.search import Schedule
+from evodev.strategies import Strategy
 from evodev.substrate import mlp
 from tests.tiny import Blobs
 

@@ -10,7 +10,8 @@ from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.direct import Direct
 from evodev.fitness import Fitness
 from evodev.organism import Organism
-from evodev.search import Schedule, Search, Strategy
+from evodev.search import Schedule, Search
+from evodev.strategies import Strategy
 from evodev.tasks import Task
 from tests.tiny import CHAIN, DIRECT, Blobs, Line, digits_experiment, guesser
 

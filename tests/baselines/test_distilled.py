@@ -14,7 +14,8 @@ from evodev.evaluation import sample_lives
 from evodev.fitness import Fitness
 from evodev.learners import Gradient
 from evodev.organism import Organism
-from evodev.search import Schedule, Strategy
+from evodev.search import Schedule
+from evodev.strategies import Strategy
 from evodev.substrate import mlp
 from tests.tiny import CHAIN, DIRECT, Blobs, Line
 

@@ -17,7 +17,8 @@ from evodev.evaluation import sample_lives
 from evodev.fitness import Fitness
 from evodev.learners import Episodic, Gradient, Learner
 from evodev.organism import Organism
-from evodev.search import Schedule, Strategy
+from evodev.search import Schedule
+from evodev.strategies import Strategy
 from evodev.substrate import mlp
 from tests.tiny import Blobs
 

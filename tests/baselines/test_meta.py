@@ -13,7 +13,8 @@ from evodev.fitness import Fitness
 from evodev.learners import Gradient
 from evodev.lifetime import live
 from evodev.organism import Organism
-from evodev.search import Schedule, Strategy
+from evodev.search import Schedule
+from evodev.strategies import Strategy
 from evodev.substrate import Population, Projection, Substrate, mlp
 from evodev.tasks import Life
 from tests.tiny import DIRECT, Blobs, Line, digits_experiment

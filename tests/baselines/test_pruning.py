@@ -18,7 +18,8 @@ from evodev.fitness import Fitness
 from evodev.learners import Gradient
 from evodev.learners.structural import Structural
 from evodev.organism import Organism
-from evodev.search import Schedule, Strategy
+from evodev.search import Schedule
+from evodev.strategies import Strategy
 from evodev.substrate import mlp
 from evodev.tasks import Life
 from evodev.types import Array, Scalar

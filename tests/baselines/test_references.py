@@ -12,7 +12,8 @@ from evodev.baselines.neighbours import reference
 from evodev.comparison import Comparison, live_arm, measure
 from evodev.evaluation import sample_lives
 from evodev.fitness import Fitness
-from evodev.search import Schedule, Strategy
+from evodev.search import Schedule
+from evodev.strategies import Strategy
 from evodev.tasks import FewShotDigits, Task
 from tests.tiny import Blobs, Levers, Line, guesser
 

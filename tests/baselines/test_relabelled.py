@@ -18,7 +18,8 @@ from evodev.learners import Episodic, Gradient, Learner, Neuromodulated
 from evodev.lifetime import LifetimeLog
 from evodev.network import forward
 from evodev.organism import Organism
-from evodev.search import Schedule, Strategy
+from evodev.search import Schedule
+from evodev.strategies import Strategy
 from evodev.substrate import Population, Projection, Substrate, recurrent
 from tests.tiny import Blobs, home, random_network
 
