@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evodev.arguments import experiment_from, take_option
+from evodev.processes import Interrupted
 
 COMMANDS = {
     "search": "run a search, then compare its champion with baselines and draw the report",
@@ -39,7 +40,10 @@ usage: evodev COMMAND [ARGUMENTS] [--debug]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on (``| head``)."""
+    """Entry point; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on (``| head``).
+
+    It is 0 after SIGTERM too, once what was done is safe.
+    """
     try:
         try:
             return run_command(argv)
@@ -79,6 +83,9 @@ def run_command(argv: list[str] | None) -> int:
             raise
         print("evodev: " + " ".join(str(error).split()), file=sys.stderr)
         return 2
+    except Interrupted as stop:
+        say(str(stop))
+        return stop.code
     except KeyboardInterrupt:
         print("evodev: stopped", file=sys.stderr)
         return 130
@@ -106,8 +113,10 @@ def prepare_jax() -> None:
 def search_progress(title: str, generations: int) -> Iterator[Any]:
     """A bar with generation, fitness, validation, failed lives, lives a second and time left; yields the watcher."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+    title = escape(title)  # a directory may be called anything
     console = Console(stderr=True)
     columns = (
         TextColumn("[bold]{task.description}"), BarColumn(bar_width=20), TextColumn("{task.completed:.0f}/{task.total:.0f}"),
@@ -138,18 +147,13 @@ def say(line: str) -> None:
 # commands
 
 
-def finish(run: Any) -> int:
-    """Search (from wherever it is), compare, report."""
+def finish(run: Any) -> None:
+    """Search, from wherever it is."""
     from evodev import workflow
 
-    try:
-        with search_progress(run.path.name, run.experiment.schedule.generations) as watch:
-            workflow.search(run, watch=watch, warn=lambda line: say(f"warning: {line}"))
-    except workflow.Interrupted:
-        say(f"stopped and checkpointed; go on with: evodev resume {run.path}")
-        return 130
+    with search_progress(run.path.name, run.experiment.schedule.generations) as watch:
+        workflow.search(run, watch=watch, warn=lambda line: say(f"warning: {line}"))
     show_front(run)
-    return 0
 
 
 def conclude(run: Any) -> None:
@@ -198,9 +202,7 @@ def search_command(arguments: list[str]) -> int:
     began = time.perf_counter()
     for run in runs:
         say(f"run: {run.path}")
-        code = finish(run)
-        if code:
-            return code
+        finish(run)
         say(f"search: {time.perf_counter() - began:.0f} s so far")
         if not options.search_only:
             conclude(run)
@@ -229,10 +231,9 @@ def resume_command(arguments: list[str]) -> int:
 
     (path,) = _run_argument(arguments, "resume")
     run = Run.open(path)
-    code = finish(run)
-    if not code:
-        conclude(run)
-    return code
+    finish(run)
+    conclude(run)
+    return 0
 
 
 def compare_command(arguments: list[str]) -> int:
@@ -264,6 +265,7 @@ def grow_command(arguments: list[str]) -> int:
     """evodev grow"""
     from evodev import onnx, workflow
     from evodev.compactness import COUNTED, compactness
+    from evodev.files import inside
     from evodev.network import disconnected, synapse_counts
     from evodev.runs import load_champion
 
@@ -271,7 +273,7 @@ def grow_command(arguments: list[str]) -> int:
     out = take_option(rest, "--out")
     (path,) = _run_argument(rest, "grow")
     champion = load_champion(path)
-    folder = Path(out) if out else (path if path.is_dir() else path.parent) / "network"
+    folder = Path(out) if out else inside(path if path.is_dir() else path.parent, "network")
     network, paths = workflow.grow(champion, folder)
     organism = champion.organism
     lines = [

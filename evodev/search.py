@@ -51,6 +51,7 @@ class Schedule:
         block: generations compiled into one device program.
         probes: moments after birth at which a life is probed, at most.
         chunk: genomes evaluated together; 0 chooses by cache or memory.
+        keep: checkpoints kept: the newest, and others to fall back on.
     """
 
     generations: int = 300
@@ -59,9 +60,10 @@ class Schedule:
     block: int = 10
     probes: int = 8
     chunk: int = 0
+    keep: int = 3
 
     def __post_init__(self) -> None:
-        for name in ("generations", "lives", "validation_lives", "block", "probes"):
+        for name in ("generations", "lives", "validation_lives", "block", "probes", "keep"):
             if getattr(self, name) < 1:
                 raise ValueError(f"schedule: {name} must be at least 1, given {getattr(self, name)}")
         if self.chunk < 0:

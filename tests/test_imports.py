@@ -14,7 +14,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for layer in (
         "types",
         "content files statistics strategies",
-        "genome heads pareto ranking substrate",
+        "genome heads pareto processes ranking substrate",
         "network",
         "compactness",
         "decoders learners tasks",
@@ -33,7 +33,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "across",
         "analysis report",
         "experiment",
-        "presets runs",
+        "checkpoints presets",
+        "runs",
         "workflow arguments",
         "cli",
     )
