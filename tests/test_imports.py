@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "organism",
         "episodes",
         "lifetime",
-        "fitness",
+        "fitness health",
         "chunks",
         "evaluation",
         "search",
