@@ -126,9 +126,11 @@ def reached(substrate: Substrate, network: Network) -> dict[str, Bool[Array, " n
 def collapsed(substrate: Substrate, network: Network) -> Flag:
     """Whether no path of synapses leads from an input to an output, so that every question has the same answer.
 
-    In a modular substrate: whether there is no synapse at all.
+    In a modular substrate, and where a network is not neuron by neuron that of its substrate (a convolution's kernels):
+    whether there is no synapse at all.
     """
-    return synapses(network) == 0 if substrate.modular else ~reached(substrate, network)[substrate.output.name].any()
+    own = {p.name: p.size for p in substrate.populations} == {name: lives.size for name, lives in network.alive.items()}
+    return synapses(network) == 0 if substrate.modular or not own else ~reached(substrate, network)[substrate.output.name].any()
 
 
 def disconnected(substrate: Substrate, network: Network) -> dict[str, np.ndarray]:
