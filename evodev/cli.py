@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,15 @@ COMMANDS = {
     "compare": "champion against baselines and controls on held-out lives; several runs: intervals and tests over seeds",
     "report": "(re)draw report.html and figures of a run, or over the seeds of a search with --seeds",
     "grow": "grow a champion: compactness, pictures, npz, safetensors, GraphML, ONNX",
+    "rerun": "run a finished search once more, and say whether it ends with the same numbers",
+    "watch": "show how far a search is that runs in another terminal",
     "list": "decoders, learners, tasks, baselines, strategies, presets",
 }
 
-OPTIONS = {"compare": " [--arms NAME|all ...]"}
+MOST_DEVICES = 256
+"""No more processor devices than that are made because a file says so."""
+
+OPTIONS = {"compare": " [--arms NAME|all ...]", "watch": " [--once]"}
 """What else a command on runs takes; --arms once for each baseline, without it the routine ones."""
 
 
@@ -73,7 +78,8 @@ def run_command(argv: list[str] | None) -> int:
             near = difflib.get_close_matches(arguments[0], list(COMMANDS), n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise ValueError(f"command: no command {arguments[0]!r}; {hint}Commands: {', '.join(COMMANDS)}")
-        prepare_jax()
+        if arguments[0] != "watch":  # which must not take a device from the search that it looks at
+            prepare_jax()
         command: Callable[[list[str]], int] = globals()[f"{arguments[0]}_command"]
         return command(arguments[1:])
     except BrokenPipeError:
@@ -106,39 +112,6 @@ def prepare_jax() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
-# progress
-
-
-@contextlib.contextmanager
-def search_progress(title: str, generations: int) -> Iterator[Any]:
-    """A bar with generation, fitness, validation, failed lives, lives a second and time left; yields the watcher."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    title = escape(title)  # a directory may be called anything
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("[bold]{task.description}"), BarColumn(bar_width=20), TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TextColumn("{task.fields[state]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=generations, state="compiling")
-
-        def watch(engine: Any, state: Any, records: list[dict[str, Any]]) -> None:
-            last = records[-1]
-            rate = engine.population * engine.schedule.lives / last["seconds"]
-            text = (
-                f"fitness {last['fitness_mean']:.3f}  validation {last['validation_centroid']:.3f}  "
-                f"failed {last['failed']:.1%}  {rate:,.0f} lives/s"
-            )
-            bar.update(task, completed=last["generation"], state=text)
-            if not console.is_terminal:
-                console.print(f"{title} generation {last['generation']}/{generations}  {text}", highlight=False, soft_wrap=True)
-
-        yield watch
-
-
 def say(line: str) -> None:
     """A line of progress, apart from results."""
     print(line, file=sys.stderr, flush=True)
@@ -147,11 +120,20 @@ def say(line: str) -> None:
 # commands
 
 
-def finish(run: Any) -> None:
-    """Search, from wherever it is."""
-    from evodev import workflow
+def finish(run: Any, *, track: bool = False) -> None:
+    """Search, from wherever it is; tracked if asked for, or if it was before."""
+    from evodev import tracking, workflow
+    from evodev.progress import search_progress
 
-    with search_progress(run.path.name, run.experiment.schedule.generations) as watch:
+    with contextlib.ExitStack() as stack:
+        watchers = [stack.enter_context(search_progress(run.path.name, run.experiment.schedule.generations))]
+        if track or (tracking.is_tracked(run.path) and tracking.INSTALLED):
+            watchers.append(stack.enter_context(tracking.tracking(run)))
+
+        def watch(*block: Any) -> None:
+            for watcher in watchers:
+                watcher(*block)
+
         workflow.search(run, watch=watch, warn=lambda line: say(f"warning: {line}"))
     show_front(run)
 
@@ -190,10 +172,13 @@ def show_front(run: Any) -> None:
 def search_command(arguments: list[str]) -> int:
     """evodev search"""
     name, experiment, options = experiment_from(arguments)
-    from evodev import workflow
+    from evodev import tracking, workflow
     from evodev.files import fresh_path, read_json
-    from evodev.runs import Run, command_line
+    from evodev.manifest import command_line
+    from evodev.runs import Run
 
+    if options.track:
+        tracking.refuse_untracked()
     base = options.out or fresh_path(Path("runs") / name)
     if options.seeds == 1:
         runs = [Run.create(base, experiment, command=command_line())]
@@ -202,7 +187,7 @@ def search_command(arguments: list[str]) -> int:
     began = time.perf_counter()
     for run in runs:
         say(f"run: {run.path}")
-        finish(run)
+        finish(run, track=options.track)
         say(f"search: {time.perf_counter() - began:.0f} s so far")
         if not options.search_only:
             conclude(run)
@@ -258,6 +243,47 @@ def report_command(arguments: list[str]) -> int:
     (path,) = _run_argument(arguments, "report")
     seeds = Run.of_seeds(path)
     print(f"report: {workflow.report_seeds(path, seeds) if seeds else workflow.report_run(Run.open(path))}")
+    return 0
+
+
+def rerun_command(arguments: list[str]) -> int:
+    """evodev rerun; 1 if the numbers are not the same"""
+    (path,) = _run_argument(arguments, "rerun")
+    devices_of(path)
+    from evodev.rerun import rerun
+    from evodev.runs import Run
+
+    _, verdict = rerun(Run.open(path), search=finish, say=say)
+    print("\n".join(verdict.lines()))
+    return int(bool(verdict.unequal))
+
+
+def devices_of(path: Path) -> None:
+    """Divide a processor as the run's manifest says: how lives are divided decides how sums are rounded."""
+    import jax
+
+    from evodev.files import read_json
+
+    told = read_json(path / "manifest.json") if (path / "manifest.json").is_file() else {}
+    devices = told.get("devices")
+    if told.get("platform") == "cpu" and isinstance(devices, int) and 1 <= devices <= MOST_DEVICES:
+        with contextlib.suppress(RuntimeError):  # jax is in use already
+            jax.config.update("jax_num_cpu_devices", devices)
+
+
+def watch_command(arguments: list[str]) -> int:
+    """evodev watch"""
+    from evodev.progress import watch
+
+    once = "--once" in arguments
+    (path,) = _run_argument([a for a in arguments if a != "--once"], "watch")
+    seeds = sorted(path.glob("seed-*/config.yaml"), key=lambda p: (len(p.parent.name), p))
+    if not (path / "config.yaml").is_file() and not seeds:
+        from evodev.runs import Run
+
+        Run.open(path)  # says what is wrong; otherwise not imported, as it makes jax take hold of a device
+    for found in [path] if (path / "config.yaml").is_file() else [p.parent for p in seeds]:
+        watch(found, once=once)
     return 0
 
 

@@ -122,6 +122,19 @@ def unsealed(data: Any, path: Path) -> dict[str, Any]:
     return content
 
 
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """Every whole line of a metrics.jsonl, a record a generation; none if there is no such file, or a line was torn by a kill."""
+    out = []
+    for line in path.read_bytes().split(b"\n") if path.exists() else []:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and isinstance(record.get("generation"), int):
+            out.append(record)
+    return out
+
+
 @dataclass(frozen=True)
 class Kept(MutableMapping[str, Any]):
     """Results by digest, a sealed JSON file each, written whole; one that is damaged counts as not there."""

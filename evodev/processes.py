@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import signal
 import socket
 import threading
@@ -119,3 +120,26 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def writer(folder: Path) -> tuple[str, bool | None] | None:
+    """Who wrote to a folder last, as its lock names him, and whether he lives; None if nobody has.
+
+    Only read. Of another machine's process, and where there is no asking, it is not known whether he lives.
+    """
+    try:
+        who = (folder / LOCK).read_text(errors="replace")[:200]
+    except OSError:
+        return None
+    found = re.fullmatch(r"process (\d+) on (.+)", who)
+    if found is None:
+        return None
+    if found[2] != socket.gethostname() or fcntl is None:
+        return who, None
+    try:
+        os.kill(int(found[1]), 0)
+    except (ProcessLookupError, OverflowError):
+        return who, False
+    except PermissionError:  # somebody else's, and alive
+        pass
+    return who, True

@@ -5,14 +5,9 @@ import difflib
 import hashlib
 import json
 import os
-import platform
 import re
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +20,13 @@ from safetensors.numpy import load_file, save
 from evodev.checkpoints import Checkpoints
 from evodev.comparison import SCHEMA_VERSION
 from evodev.experiment import Experiment, from_plain, to_plain
-from evodev.files import Kept, RunError, inside, of_schema, read_json, sealed, unsealed, write, write_json
+from evodev.files import Kept, RunError, inside, of_schema, read_json, read_records, sealed, unsealed, write, write_json
+from evodev.manifest import MANIFEST_SCHEMA, manifest, version
 from evodev.organism import Organism
 from evodev.processes import only_writer
 from evodev.search import SearchState
 
-CONFIG_SCHEMA = MANIFEST_SCHEMA = 1
+CONFIG_SCHEMA = 1
 CHAMPION_SCHEMA = 2
 """1 had no seal over champion.json, and did not say which evodev wrote it."""
 
@@ -51,45 +47,6 @@ def load_experiment(path: Path) -> Experiment:
     data = of_schema(data, CONFIG_SCHEMA, path)
     data.pop("schema_version", None)
     return from_plain(Experiment, data, "config")
-
-
-def manifest(command: str) -> dict[str, Any]:
-    """Versions, device, host, commit and jax flags of this process."""
-    packages = ("evodev-jax", "jax", "jaxlib", "flax", "optax", "evosax", "numpy", "orbax-checkpoint")
-    device = jax.local_devices()[0]
-    return {
-        "schema_version": MANIFEST_SCHEMA,
-        "command": command,
-        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in packages},
-        "platform": device.platform,
-        "device": getattr(device, "device_kind", str(device)),
-        "devices": jax.local_device_count(),
-        "cores": os.cpu_count(),
-        "host": platform.machine(),
-        "commit": commit(),
-        "xla_flags": os.environ.get("XLA_FLAGS", ""),
-    }
-
-
-def version(package: str) -> str:
-    """Version of an installed package."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def commit() -> str | None:
-    """Commit of the checkout that this package runs from, if it is one."""
-    try:
-        out = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return out.stdout.strip() or None
 
 
 def _digest(leaves: list[np.ndarray]) -> str:
@@ -173,16 +130,7 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """Every whole line of metrics.jsonl; a line torn by a kill is left out."""
-        path = self.path / "metrics.jsonl"
-        out = []
-        for line in path.read_bytes().split(b"\n") if path.exists() else []:
-            try:
-                record = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(record, dict) and isinstance(record.get("generation"), int):
-                out.append(record)
-        return out
+        return read_records(self.path / "metrics.jsonl")
 
     def forget_after(self, generation: int) -> None:
         """Drop metrics later than a checkpoint: the resumed search writes them again."""
@@ -327,8 +275,3 @@ def load_champion(path: Path) -> Champion:
     except TypeError as error:
         raise RunError(f"champion: {folder / 'champion.json'} is damaged: {error}") from error
     return Champion(experiment, {k: jax.numpy.asarray(v) for k, v in genomes.items()}, about)
-
-
-def command_line() -> str:
-    """The command as typed."""
-    return " ".join(["evodev", *sys.argv[1:]])

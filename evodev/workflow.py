@@ -21,6 +21,7 @@ from evodev.comparison import champion_arms, judge, synapses_of
 from evodev.decoders import Decoder
 from evodev.experiment import Experiment, to_plain, trajectory
 from evodev.files import RunError, refuse_existing, write_files, write_json, write_new
+from evodev.health import health
 from evodev.network import Network
 from evodev.processes import Interrupted, end_on_sigterm, only_writer, stop_on_signal
 from evodev.report import figures
@@ -129,6 +130,7 @@ def _compared(run: Run, names: Sequence[str] | None, say: Say) -> dict[str, Any]
         kept=run.arms,
         say=say,
     )
+    result["health"] = health(metrics)
     result["ledger"]["search"]["seconds"] = sum(r.get("seconds", 0.0) for r in metrics)
     result["ledger"]["search_seconds"] = result["ledger"]["search"]["seconds"]
     result["ledger"]["comparison_seconds"] = time.perf_counter() - began

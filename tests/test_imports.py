@@ -13,7 +13,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "types",
-        "content files statistics strategies",
+        "content files manifest statistics strategies",
         "genome heads pareto processes ranking substrate",
         "network",
         "compactness",
@@ -22,13 +22,13 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "organism",
         "episodes",
         "lifetime",
-        "fitness",
+        "fitness health",
         "chunks",
         "evaluation",
         "search",
         "compress",
         "baselines",
-        "fairness ledgers",
+        "fairness ledgers measurement",
         "comparison",
         "across",
         "analysis report",
@@ -36,6 +36,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "checkpoints presets",
         "runs",
         "workflow arguments",
+        "progress rerun tracking",
         "cli",
     )
 )
