@@ -1,4 +1,3 @@
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -7,48 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from evodev import workflow
-from evodev.baselines import BASELINES
 from evodev.manifest import differences, manifest
-from evodev.rerun import Verdict, compared, judged, prepared, rerun
+from evodev.rerun import Verdict, compared, prepared
 from evodev.runs import Run
 from tests.tiny import digits_experiment
-
-pytestmark = pytest.mark.usefixtures("one_device")
-FEW = {name: BASELINES[name] for name in ("1-NN on inputs",)}
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run searched to its end on one device and compared with one arm."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jax, "local_device_count", lambda: 1)
-        patch.setattr("evodev.comparison.BASELINES", FEW)
-        run = Run.create(tmp_path_factory.mktemp("runs") / "first", digits_experiment(), command="evodev search")
-        workflow.search(run)
-        workflow.compare_run(run)
-    return run
-
-
-def test_a_rerun_beside_the_run_matches_bit_for_bit_and_a_changed_one_does_not(finished: Run) -> None:
-    before = {p: p.read_bytes() for p in finished.path.rglob("*") if p.is_file()}
-    again, verdict = rerun(finished, search=workflow.search)
-    assert again.path == finished.path.with_name("first-rerun")
-    assert verdict.unequal == ()
-    assert verdict.manifests == ()
-    assert verdict.lines() == ["matched bit for bit: champion, metrics of 2 generations, comparison of 3 arms"]
-    assert {p: p.read_bytes() for p in finished.path.rglob("*") if p.is_file()} == before
-
-    # what was rerun is a run like any other: with one number changed, it no longer is the first
-    records = again.metrics()
-    records[1]["density"] += 0.25
-    (again.path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
-    (again.path / "manifest.json").write_text(json.dumps(again.manifest() | {"devices": 7}))
-    told = judged(finished, again, finished.comparison(), again.comparison())
-    assert [(u.where, u.before, u.after) for u in told.unequal] == [("metrics of 2 generations 2, density", 0.5, 0.75)]
-    assert told.manifests == ("devices: 1, now 7",)
-    # a finished one is not written over
-    assert prepared(finished).path == finished.path.with_name("first-rerun-2")
 
 
 def test_a_rerun_that_was_broken_off_is_gone_on_with(tmp_path: Path) -> None:
