@@ -1,7 +1,9 @@
 """Checkpoints of a search: each whole or not there, the newest few kept, damaged ones passed over."""
 
+import errno
 import hashlib
 import logging
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +65,11 @@ class Checkpoints:
                 manager.save(generation, args=ocp.args.Composite(state=written, about=ocp.args.JsonSave(about)), force=True)
         except (OSError, ValueError, RuntimeError) as error:  # tensorstore has its own way of saying that a disk is full
             reason = " ".join(str(error).split())[:200]
-            raise RunError(f"checkpoint: cannot write to {self.folder}, earlier ones stay: {reason}") from error
+            reason = os.strerror(errno.ENOSPC) if "RESOURCE_EXHAUSTED" in reason else reason
+            run = self.folder.parent
+            raise RunError(
+                f"checkpoint: cannot write to {self.folder}: {reason}. Earlier ones stay; mend that, then: evodev resume {run}"
+            ) from error
 
     def restore(self, template: SearchState) -> SearchState | None:
         """The newest checkpoint that is whole, or None if there is none.
@@ -90,7 +96,10 @@ class Checkpoints:
                     warnings.warn(f"checkpoint {'; '.join(reasons)}. Going on from generation {step}", stacklevel=3)
                 return state
         if steps:
-            raise RunError(f"checkpoint: none of {len(steps)} in {self.folder} can be used ({reasons[0]})")
+            raise RunError(
+                f"checkpoint: none of {len(steps)} in {self.folder} can be used ({reasons[0]}); without that directory the "
+                "search starts anew"
+            )
         return None
 
     def _read(self, manager: Any, step: int, template: SearchState) -> SearchState:

@@ -253,7 +253,11 @@ def rerun_command(arguments: list[str]) -> int:
     from evodev.rerun import rerun
     from evodev.runs import Run
 
-    _, verdict = rerun(Run.open(path), search=finish, say=say)
+    try:
+        _, verdict = rerun(Run.open(path), search=finish, say=say)
+    except Interrupted:
+        say(f"and to be told whether it matches: evodev rerun {path}")
+        raise
     print("\n".join(verdict.lines()))
     return int(bool(verdict.unequal))
 

@@ -78,8 +78,13 @@ class Run:
             raise RunError(f"out: {path} exists already; choose another --out, or `evodev resume {path}`") from error
         except OSError as error:
             raise RunError(f"out: {path} cannot be made: {error.strerror}") from error
-        write(path / "config.yaml", yaml.safe_dump(plain, sort_keys=False))
-        write(path / "manifest.json", json.dumps(manifest(command), indent=1))
+        try:
+            write(path / "manifest.json", json.dumps(manifest(command), indent=1))
+            write(path / "config.yaml", yaml.safe_dump(plain, sort_keys=False))  # last: with it, there is a run
+        except OSError as error:
+            (path / "manifest.json").unlink(missing_ok=True)
+            path.rmdir()
+            raise RunError(f"out: {path} cannot be written: {error.strerror}") from error
         return cls(path, experiment)
 
     @classmethod
@@ -234,10 +239,9 @@ def load_champion(path: Path) -> Champion:
     if not path.exists():
         raise RunError(f"run: no run or champion at {path}")
     folder = path if path.is_dir() else path.parent
-    about = read_json(folder / "champion.json")
-    if isinstance(about, Mapping) and "seal" in about:
+    about = of_schema(read_json(folder / "champion.json"), CHAMPION_SCHEMA, folder / "champion.json")
+    if "seal" in about or about.get("schema_version", 1) > 1:
         about = unsealed(about, folder / "champion.json")
-    about = of_schema(about, CHAMPION_SCHEMA, folder / "champion.json")
     writer = f"use evodev {about['evodev']}, which wrote it" if "evodev" in about else "use the evodev that wrote it"
     try:
         genomes = load_file(folder / "champion.safetensors")

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from evodev.decoders.wiring.direct import Direct
 from evodev.experiment import to_plain
 from evodev.learners import LEARNERS
 from evodev.presets import PRESETS
+from evodev.processes import LOCK, Interrupted
 from evodev.rerun import Unequal, Verdict
 from evodev.runs import Run, load_experiment
 from evodev.strategies import STRATEGIES
@@ -42,7 +44,8 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _files(folder: Path) -> Files:
-    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
+    found = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.name != LOCK}
+    return {name: p.read_bytes() if p.is_file() else None for name, p in found.items()}
 
 
 @pytest.fixture
@@ -245,7 +248,7 @@ def test_a_champion_that_cannot_be_read_is_not_grown(finished: Run, refused: Ref
     path = finished.path / "champion.json"
     about = json.loads(path.read_text())
     path.write_text(json.dumps(about | {"schema_version": 99}))
-    assert "has schema 99, this evodev reads schema 1" in refused("grow run")
+    assert "has schema 99, this evodev reads up to schema 2" in refused("grow run")
     path.write_text(json.dumps(about))
     genomes = finished.path / "champion.safetensors"
     genomes.write_bytes(genomes.read_bytes()[:100])
@@ -376,17 +379,18 @@ def test_seeds_are_compared_together(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert compared == ["many/seed-0", "many/seed-1"]
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_a_search_stopped_in_its_last_block_is_not_compared(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, code: int
 ) -> None:
     def stopped(run: Run, **_: Any) -> None:
-        raise workflow.Interrupted
+        raise Interrupted(run.path, number)
 
     concluded: list[Run] = []
     monkeypatch.setattr(workflow, "search", stopped)
     monkeypatch.setattr(cli, "conclude", concluded.append)
     _config("x.yaml")
-    assert cli.main(["search", "--config", "x.yaml", "--out", "run"]) == 130
+    assert cli.main(["search", "--config", "x.yaml", "--out", "run"]) == code
     assert not concluded
     assert "go on with: evodev resume run" in capsys.readouterr().err
 
