@@ -1,4 +1,4 @@
-import shutil
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from evodev.manifest import differences, manifest
+from evodev.manifest import differences, divide_as, manifest
 from evodev.rerun import Verdict, compared, prepared
 from evodev.runs import Run
 from tests.tiny import digits_experiment
@@ -14,12 +14,35 @@ from tests.tiny import digits_experiment
 
 def test_a_rerun_that_was_broken_off_is_gone_on_with(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", digits_experiment())
+    run.write_json("champion.json", {})
     assert prepared(run).path == prepared(run).path == tmp_path / "run-rerun"
     other = replace(run, experiment=replace(run.experiment, seed=5))
     assert prepared(other).path == tmp_path / "run-rerun-2"
-    shutil.rmtree(tmp_path / "run-rerun")
-    (tmp_path / "run-rerun").mkdir()
+    (tmp_path / "run-rerun" / "champion.json").write_text("{}")
     assert prepared(run).path == tmp_path / "run-rerun-3"
+    run.write_json("comparison.json", {})
+    assert prepared(run).path == tmp_path / "run-rerun", "it was broken off in its comparison"
+    (tmp_path / "run-rerun" / "config.yaml").unlink()
+    assert prepared(run).path == tmp_path / "run-rerun-4"
+
+
+def test_a_processor_is_divided_as_the_manifest_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, int]] = []
+    monkeypatch.setattr("jax.config.update", lambda name, value: made.append((name, value)))
+    path = tmp_path / "manifest.json"
+    for content in (
+        {"platform": "cpu", "devices": 10**6},
+        {"platform": "cpu", "devices": "3"},
+        {"platform": "gpu", "devices": 3},
+        [],
+    ):
+        path.write_text(json.dumps(content))
+        divide_as(path)
+    divide_as(tmp_path / "nowhere")
+    assert made == []
+    path.write_text(json.dumps({"platform": "cpu", "devices": 3}))
+    divide_as(path)
+    assert made == [("jax_num_cpu_devices", 3)]
 
 
 def test_all_but_times_is_compared_and_the_largest_difference_is_told() -> None:
