@@ -13,8 +13,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "types",
-        "content files manifest statistics strategies",
-        "genome heads pareto processes ranking substrate",
+        "content files statistics strategies",
+        "genome heads manifest pareto processes ranking substrate",
         "network",
         "compactness",
         "decoders learners tasks",
