@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr
 
 from evodev.types import Array, Float
 
@@ -200,4 +200,4 @@ def equivalent(own: Float[np.ndarray, " seeds"], other: Float[np.ndarray, " seed
     if error == 0:
         return 0.0 if room > 0 else 1.0
     # the larger p of the two is that of the nearer end of the margin
-    return float(stats.t.sf(room / error, len(differences) - 1))
+    return float(stdtr(len(differences) - 1, -room / error))
