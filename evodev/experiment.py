@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from evodev.comparison import Comparison
 from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS, Cells, Decoder, Refinement, Sparsity, Wiring
 from evodev.fitness import WITHOUT_PHASES, Fitness
 from evodev.learners import LEARNERS, Learner
+from evodev.measurement import Comparison
 from evodev.organism import Organism
 from evodev.search import Schedule, Search
 from evodev.strategies import Strategy

@@ -28,7 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "search",
         "compress",
         "baselines",
-        "fairness ledgers",
+        "fairness ledgers measurement",
         "comparison",
         "across",
         "analysis report",
