@@ -33,7 +33,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "across",
         "analysis report",
         "experiment",
-        "presets runs",
+        "presets runs exports",
         "workflow arguments",
         "cli",
     )
