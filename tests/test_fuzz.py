@@ -225,9 +225,9 @@ def test_no_genome_reaches_the_strategy_as_anything_but_a_number() -> None:
 
 # the command line
 
-KNOWN = """search resume compare report grow list --help -h --json --version sine few-shot-digits --out --config --decoder --learner
---generations --seeds --seed --arms --search-only --schedule.lives --strategy.sigma=nan --task.ways 1 0 -1 run all x.yaml -- - = --=
---arms= --out= --seed=1"""
+KNOWN = """search resume compare report grow list rerun watch --help -h --json --version sine few-shot-digits --out --config
+--decoder --learner --generations --seeds --seed --arms --search-only --schedule.lives --strategy.sigma=nan --task.ways
+1 0 -1 run all x.yaml -- - = --= --arms= --out= --seed=1"""
 words = st.one_of(st.sampled_from(KNOWN.split()), st.text(max_size=6))
 
 
@@ -238,7 +238,7 @@ words = st.one_of(st.sampled_from(KNOWN.split()), st.text(max_size=6))
 @example(["grow", "[/bold]"])
 @example(["compare", "run", "--arms"])
 def test_whatever_is_typed_is_done_or_refused(
-    typed: list[str], tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str], typed: list[str]
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("typed"))
