@@ -244,7 +244,7 @@ def test_whatever_is_typed_is_done_or_refused(
         patch.chdir(tmp_path_factory.mktemp("typed"))
         patch.setattr(cli, "prepare_jax", lambda: None)
         for begun in ("finish", "conclude"):  # had it been asked for in earnest
-            patch.setattr(cli, begun, lambda run: None)
+            patch.setattr(cli, begun, lambda *_, **__: None)
         try:
             code = cli.main(typed)
         except SystemExit as leaving:  # after --help
