@@ -184,7 +184,7 @@ def from_plain(annotation: Any, data: Any, where: str = "config") -> Any:
 
 
 def _known(name: Any, known: Any, where: str) -> Any:
-    if name in known:
+    if name in tuple(known):  # compared, not looked up: a list has no hash
         return name
     near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.3)
     hint = f"did you mean {near[0]!r}? " if near else ""

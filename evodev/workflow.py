@@ -180,7 +180,7 @@ def report_seeds(base: Path, runs: Sequence[Run]) -> Path:
     note += f" Not compared yet: {', '.join(missing)}." if missing else ""
     data = report_data(best, champions[best.path.name], merged)
     page, figures = build(dataclasses.replace(data, name=base.name, seeds_note=note))
-    with only_writer(base):
+    with only_writer(base, "report"):
         write_files(base, {**figures, "report.html": page.encode()})
     return base / "report.html"
 
@@ -199,7 +199,7 @@ def search_seeds(base: Path, experiment: Experiment, seeds: int, *, command: str
 def merge_seeds(base: Path, runs: Sequence[Run]) -> dict[str, Any]:
     """The comparison over the seeds of :func:`search_seeds`; writes and returns ``base``'s comparison.json."""
     merged = compare_runs(runs)
-    with only_writer(base):
+    with only_writer(base, "report"):
         write_json(base / "comparison.json", merged)
     return merged
 
