@@ -1,13 +1,16 @@
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto import event_pb2
 
 from evodev.runs import Run
 from evodev.tracking import FOLDER, scalars, tracking
 from tests.tiny import digits_experiment
+
+EVENT: Any = vars(event_pb2)["Event"]
+"""A class that the module makes as it is imported."""
 
 
 def _written(folder: Path) -> dict[tuple[str, int], float]:
@@ -17,7 +20,7 @@ def _written(folder: Path) -> dict[tuple[str, int], float]:
         data = path.read_bytes()
         while data:
             (size,) = struct.unpack("<Q", data[:8])
-            event = Event.FromString(data[12 : 12 + size])
+            event = EVENT.FromString(data[12 : 12 + size])
             data = data[16 + size :]
             for value in event.summary.value:
                 assert (value.tag, event.step) not in out
@@ -30,14 +33,14 @@ def _records(*generations: int) -> list[dict[str, Any]]:
 
 
 def test_a_resumed_run_is_tracked_without_a_step_twice(tmp_path: Path) -> None:
-    run = Run.create(tmp_path / "run", digits_experiment())
+    run, unused = Run.create(tmp_path / "run", digits_experiment()), cast(Any, None)
     for kept, block in ((0, (1, 2)), (2, (3, 4)), (3, (4, 5))):  # the third goes on from a checkpoint before the second's end
         run.forget_after(kept)
         with tracking(run) as watch:
             for generation in block:
                 records = _records(generation)
                 run.append_metrics(records)
-                watch(None, None, records)
+                watch(unused, unused, records)
     found = _written(run.path / FOLDER)
     assert {step for _, step in found} == {1, 2, 3, 4, 5}
     assert found["fitness/mean", 4] == pytest.approx(-0.25)
