@@ -1,6 +1,6 @@
 import struct
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from tensorboardX.proto import event_pb2
@@ -9,8 +9,7 @@ from evodev.runs import Run
 from evodev.tracking import FOLDER, scalars, tracking
 from tests.tiny import digits_experiment
 
-EVENT: Any = vars(event_pb2)["Event"]
-"""A class that the module makes as it is imported."""
+Event: Any = vars(event_pb2)["Event"]  # protobuf makes its classes as it is imported
 
 
 def _written(folder: Path) -> dict[tuple[str, int], float]:
@@ -20,7 +19,7 @@ def _written(folder: Path) -> dict[tuple[str, int], float]:
         data = path.read_bytes()
         while data:
             (size,) = struct.unpack("<Q", data[:8])
-            event = EVENT.FromString(data[12 : 12 + size])
+            event = Event.FromString(data[12 : 12 + size])
             data = data[16 + size :]
             for value in event.summary.value:
                 assert (value.tag, event.step) not in out
@@ -33,14 +32,15 @@ def _records(*generations: int) -> list[dict[str, Any]]:
 
 
 def test_a_resumed_run_is_tracked_without_a_step_twice(tmp_path: Path) -> None:
-    run, unused = Run.create(tmp_path / "run", digits_experiment()), cast(Any, None)
+    run = Run.create(tmp_path / "run", digits_experiment())
     for kept, block in ((0, (1, 2)), (2, (3, 4)), (3, (4, 5))):  # the third goes on from a checkpoint before the second's end
         run.forget_after(kept)
         with tracking(run) as watch:
+            seen: Any = watch
             for generation in block:
                 records = _records(generation)
                 run.append_metrics(records)
-                watch(unused, unused, records)
+                seen(None, None, records)
     found = _written(run.path / FOLDER)
     assert {step for _, step in found} == {1, 2, 3, 4, 5}
     assert found["fitness/mean", 4] == pytest.approx(-0.25)
