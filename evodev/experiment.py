@@ -121,6 +121,16 @@ def fitted(substrate: Substrate, task: Task, learner: Learner | None = None) -> 
     return dataclasses.replace(substrate, populations=(first, *middle, last))
 
 
+def trajectory(experiment: Experiment) -> dict[str, Any]:
+    """All that the numbers of a search depend on, as plain data.
+
+    Not of it: how the champion is compared, how the search was put on a device, how many checkpoints are kept.
+    """
+    schedule = dataclasses.replace(experiment.schedule, chunk=0, keep=Schedule.keep)
+    plain = to_plain(dataclasses.replace(experiment, schedule=schedule))
+    return {name: value for name, value in plain.items() if name != "comparison"}
+
+
 def to_plain(value: Any, where: str = "config") -> Any:
     """Configuration -> dictionaries, lists, numbers and strings; registered parts carry their name as ``kind``.
 

@@ -141,6 +141,7 @@ def measure(arm: Arm, log: LifetimeLog, setting: Setting, config: Comparison) ->
         "genome_size": arm.genome_size,
         "tuning_lives": arm.tuning_lives,
         "failed": float(np.mean(np.asarray(log.failed))),
+        "collapsed": float(np.mean(np.asarray(log.collapsed))) if log.collapsed is not None else 0.0,
         "note": arm.note,
         "curves": curves,
         "scores": scores,

@@ -13,8 +13,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "types",
-        "content files statistics strategies",
-        "genome heads pareto ranking substrate",
+        "memory content files manifest statistics strategies",
+        "genome heads pareto processes ranking substrate",
         "network",
         "compactness",
         "decoders learners tasks",
@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "organism",
         "episodes",
         "lifetime",
-        "fitness",
+        "fitness health",
         "chunks",
         "evaluation",
         "search",
@@ -33,8 +33,10 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "across",
         "analysis report",
         "experiment",
-        "presets runs exports",
+        "checkpoints presets exports",
+        "runs",
         "workflow arguments",
+        "progress rerun tracking",
         "cli",
     )
 )
