@@ -7,8 +7,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +99,12 @@ def run_command(argv: list[str] | None) -> int:
 
 def prepare_jax() -> None:
     """Persistent compilation cache; quick compilation and a device a core without an accelerator; before jax is first used."""
+    from importlib import metadata
+    from importlib.util import find_spec
+
     # lighter optimisation compiles a third faster and runs as fast (benchmarks/speed/startup.py); GPUs were not measured
     flag = "--xla_backend_optimization_level"
-    if flag not in os.environ.get("XLA_FLAGS", "") and not (entry_points(group="jax_plugins") or find_spec("libtpu")):
+    if flag not in os.environ.get("XLA_FLAGS", "") and not (metadata.entry_points(group="jax_plugins") or find_spec("libtpu")):
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}=1".strip()
     import jax
 

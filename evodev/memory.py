@@ -2,17 +2,18 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 from jax.extend.core import Literal
 
+CALLS = {"jit", "pjit", "closed_call"}
+"""What a compiler dissolves into its body."""
 APART = {"dot_general", "conv_general_dilated", "sort", "concatenate", "gather", "transpose", "while", "scan", "shard_map"}
 """What cannot write over its arguments; whatever works number by number can."""
-
-
 THREEFRY = 9
 """Arrays of the size of the bits drawn that are held while threefry makes them, as XLA compiles it within a generation."""
 
@@ -84,25 +85,28 @@ def peak(jaxpr: Any) -> int:
     return given + _beyond(jaxpr)
 
 
-def _beyond(jaxpr: Any) -> int:
-    """Bytes at the fullest beyond the arguments, which somebody else holds throughout."""
+def _beyond(jaxpr: Any, spare: Mapping[Any, int] = MappingProxyType({})) -> int:
+    """Bytes at the fullest beyond the arguments that somebody else holds throughout; ``spare`` are the others."""
     uses = Counter(v for eqn in jaxpr.eqns for v in _variables(eqn.invars))
     uses.update(_variables(jaxpr.outvars))
-    own: dict[Any, int] = {}
-    held = fullest = 0
+    own = dict(spare)
+    held = fullest = sum(own.values())
     for eqn in jaxpr.eqns:
-        name, asked = eqn.primitive.name, list(_variables(eqn.invars))
-        inner = max((_beyond(body) for body in _bodies(eqn)), default=0)
+        name, bodies = eqn.primitive.name, list(_bodies(eqn))
+        uses.subtract(_variables(eqn.invars))
+        done = {v: own[v] for v in _variables(eqn.invars) if v in own and not uses[v]}
         made = {v: size_of(v.aval) for v in eqn.outvars if uses[v]}
-        uses.subtract(asked)
-        done = {v: own[v] for v in asked if v in own and not uses[v]}
-        # what a body holds at its fullest includes what it gives; what a scan stacks up is there all the time
-        stacked = sum(made.get(v, 0) for v in eqn.outvars[eqn.params["num_carry"] :]) if name == "scan" else 0
-        now = max(inner + stacked, sum(made.values()))
-        if name == "random_bits":
-            now *= THREEFRY
-        overwritten = 0 if name in APART else min(sum(done.values()), now)
-        fullest = max(fullest, held + now - overwritten)
+        if name in CALLS:
+            (body,) = bodies
+            given = {v: inner for v, inner in zip(eqn.invars, body.invars, strict=True) if not isinstance(v, Literal)}
+            now = _beyond(body, {given[v]: size for v, size in done.items()}) - sum(done.values())
+        else:
+            # what a body holds at its fullest includes what it gives; what a scan stacks up is there all the time
+            stacked = sum(made.get(v, 0) for v in eqn.outvars[eqn.params["num_carry"] :]) if name == "scan" else 0
+            now = max(max(map(_beyond, bodies), default=0) + stacked, sum(made.values()))
+            now *= THREEFRY if name == "random_bits" else 1
+            now -= 0 if name in APART else min(sum(done.values()), now)
+        fullest = max(fullest, held + now)
         held += sum(made.values()) - sum(done.values())
         own = {v: size for v, size in own.items() if v not in done} | made
     return max(fullest, held)
