@@ -1,9 +1,9 @@
 """Memory of a generation: what `evodev search` predicts before it compiles anything, against what the process then took.
 
 Each row is a fresh process that runs one generation at one life a genome: the default preset's organism (two steps and one
-probe example a class), and a G-net of the sine preset's network. Predicted is what the process held before plus the forecast; measured is
-its resident high-water mark, compiler included. Expected: within a factor of two wherever the population outweighs the
-compiler, and 100,000 genomes x 1 life on 24 GiB.
+probe example a class), and a G-net of the sine preset's network. Predicted is what the process held before plus the forecast;
+measured is its resident high-water mark, compiler included. Expected: within a factor of two wherever the population outweighs
+the compiler, and 100,000 genomes x 1 life on 24 GiB.
 
     python -m benchmarks.speed.memory [--largest N]
 """
