@@ -44,6 +44,8 @@ def load_experiment(path: Path) -> Experiment:
     except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         reason = " ".join(str(error).split())
         raise RunError(f"config: {path} cannot be read: {reason}") from error
+    if not isinstance(data, Mapping):
+        raise RunError(f"config: {path} holds no names with values; config.yaml of a run is an example")
     data = of_schema(data, CONFIG_SCHEMA, path)
     data.pop("schema_version", None)
     return from_plain(Experiment, data, "config")

@@ -434,16 +434,6 @@ def test_the_exit_code_of_a_rerun_says_whether_it_matched(
     assert ("largest difference: champion, validation was 1.0, is 0.5 (0.5 of it)\nmanifest: packages / jax" in out) != matched
 
 
-def test_a_rerun_divides_the_processor_as_the_run_did(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: dict[str, int] = {}
-    monkeypatch.setattr("jax.config.update", lambda name, value: made.update({name: value}))
-    for devices, expected in ((3, 3), (10**6, None), ("2", None)):
-        (finished.path / "manifest.json").write_text(json.dumps({"platform": "cpu", "devices": devices}))
-        made.clear()
-        cli.devices_of(finished.path)
-        assert made.get("jax_num_cpu_devices") == expected
-
-
 def test_a_champion_is_grown_without_its_run(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
     Path("alone").mkdir()
     for name in ("champion.json", "champion.safetensors"):

@@ -22,6 +22,7 @@ from evodev.decoders.cells.types import CellTypes
 from evodev.files import RunError
 from evodev.fitness import Fitness
 from evodev.processes import Interrupted
+from evodev.rerun import judged, prepared, rerun
 from evodev.runs import Run, load_champion
 from evodev.search import SearchState
 from tests.tiny import CHAIN, DIRECT, digits_experiment
@@ -282,3 +283,24 @@ def test_a_grown_champion_is_exported_whole_in_every_format(finished: Run, tmp_p
     assert graph.edges[f"{pre}:{i}", f"{post}:{j}"]["weight"] == pytest.approx(float(network.weights[f"{pre}->{post}"][i, j]))
     with pytest.raises(RunError, match=r"network.npz exists already; choose another --out"):
         workflow.grow(champion, tmp_path / "network")
+
+
+def test_a_rerun_beside_the_run_matches_bit_for_bit_and_a_changed_one_does_not(finished: Run) -> None:
+    before = {p: p.read_bytes() for p in finished.path.rglob("*") if p.is_file()}
+    again, verdict = rerun(finished, search=workflow.search)
+    assert again.path == finished.path.with_name("finished-rerun")
+    assert verdict.unequal == ()
+    assert verdict.manifests == ()
+    assert verdict.lines() == ["matched bit for bit: champion, metrics of 2 generations, comparison of 4 arms"]
+    assert {p: p.read_bytes() for p in finished.path.rglob("*") if p.is_file()} == before
+
+    # what was rerun is a run like any other: with one number changed, it no longer is
+    records = again.metrics()
+    records[1]["density"] += 0.25
+    (again.path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+    (again.path / "manifest.json").write_text(json.dumps(again.manifest() | {"devices": 7}))
+    told = judged(finished, again, finished.comparison(), again.comparison())
+    assert [(u.where, u.before, u.after) for u in told.unequal] == [("metrics of 2 generations 2, density", 0.5, 0.75)]
+    assert told.manifests == ("devices: 1, now 7",)
+    # a finished one is not written over
+    assert prepared(finished).path == finished.path.with_name("finished-rerun-2")
