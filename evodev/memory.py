@@ -70,7 +70,7 @@ def free_bytes() -> int:
 
 def size_of(value: Any) -> int:
     """Bytes of an array of this shape and kind; a key counts as the numbers that it holds."""
-    is_key = jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key)
+    is_key = jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key)
     return value.size * (8 if is_key else value.dtype.itemsize)
 
 

@@ -71,11 +71,11 @@ def test_the_block_size_does_not_change_the_search() -> None:
         assert a["fitness_mean"] == pytest.approx(b["fitness_mean"], rel=1e-5)
 
 
-def test_one_program_serves_the_forecast_whole_blocks_and_what_is_left_of_one() -> None:
+def test_one_program_serves_the_forecast_whole_blocks_and_what_is_left_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     search = guess_search(generations=5, block=3)
     traced: list[int] = []
     generation = search._generation
-    search._generation = lambda *given: (traced.append(1), generation(*given))[1]
+    monkeypatch.setattr(search, "_generation", lambda *given: (traced.append(1), generation(*given))[1])
     search.forecast()
     assert [record["generation"] for record in _finished(search)[1]] == [1, 2, 3, 4, 5]
     assert len(traced) == 1
