@@ -28,11 +28,12 @@ Say = Callable[[str], None]
 # pictures and exports take seconds to import and are imported where they are made: a search waits for none of them
 
 
-def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.warn) -> SearchState:
+def search(run: Run, *, engine: Search | None = None, watch: Watcher = lambda *_: None, warn: Say = warnings.warn) -> SearchState:
     """Run a search to its end, from its last good checkpoint if there is one.
 
     Args:
         run: the run directory; metrics, checkpoints and the champion are written there.
+        engine: the run's search, where somebody has made it already.
         watch: called after each block.
         warn: takes a line about a damaged checkpoint.
 
@@ -40,7 +41,7 @@ def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.w
         Interrupted: after Ctrl-C or SIGTERM, once the search is checkpointed.
     """
     with stop_on_signal() as stop, run.writing():
-        engine = run.experiment.search()
+        engine = engine or run.experiment.search()
         state = engine.start()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

@@ -13,7 +13,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "types",
-        "content files statistics strategies",
+        "content files memory statistics strategies",
         "genome heads manifest pareto processes ranking substrate",
         "network",
         "compactness",
