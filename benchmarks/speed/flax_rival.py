@@ -33,7 +33,8 @@ def variables(weights: Any, biases: Any) -> Any:
 
 def loss(params: Any, x: Array, y: Array) -> Scalar:
     """Mean cross-entropy of a batch."""
-    return optax.softmax_cross_entropy_with_integer_labels(MLP().apply(params, x), y).mean()
+    logits: Any = MLP().apply(params, x)
+    return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
 
 
 def live(optimizer: optax.GradientTransformation, params: Any, inputs: Array, targets: Array, probe: Any) -> Array:

@@ -72,7 +72,7 @@ def work() -> Work:
 
 def newborn(network: Network, /, *, key: Key) -> tuple[Network, Genes]:
     """A network that is grown already, and equal rates everywhere."""
-    return network, {f"{name}/log_rate": jnp.log(RATE) for name in (*network.weights, *list(network.biases)[1:])}
+    return network, {gene.name: jnp.log(RATE) for gene in ORGANISM.learner.genome_spec(ORGANISM.substrate).genes}
 
 
 def library(devices: int) -> Run:

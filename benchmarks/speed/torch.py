@@ -34,8 +34,8 @@ LOOPED = 32
 """Lives that the loop over networks really lives; it is as slow for each of the others."""
 GENERATIONS = 2
 """Generations a round."""
-TOLERANCE = 1e-4
-"""By which losses may differ; they are between 0 and 3 nats."""
+TOLERANCE = 1e-3
+"""By which the loss of any life may differ, in nats: twenty steps of sums in another order."""
 TARGETS = {"torch.func.vmap": 4.0, "torch, a loop over networks": 30.0, "flax + optax, one vmap": 2.5}
 
 
@@ -85,7 +85,7 @@ def agreement(runs: dict[str, Run]) -> dict[str, float]:
     for name, run in runs.items():
         try:
             answers[name] = run()
-        except (RuntimeError, torch._dynamo.exc.TorchDynamoException) as error:
+        except RuntimeError as error:
             print(f"{name} cannot run here: {error}")
     first = next(iter(answers.values()))
     apart = {name: float(np.abs(answer - first[: len(answer)]).max()) for name, answer in answers.items()}

@@ -16,7 +16,8 @@ def tensors(work: Work) -> list[Any]:
     """Weights and zero biases a layer, then the data, all by life."""
     weights = [torch.from_numpy(w) for w in work.weights]
     biases = [torch.zeros(len(w), w.shape[2]) for w in work.weights]
-    return [weights + biases, *(torch.from_numpy(x) for x in work[1:])]
+    inputs, targets, probe_inputs, probe_targets = (torch.from_numpy(x) for x in work[1:])
+    return [weights + biases, inputs, targets.long(), probe_inputs, probe_targets.long()]
 
 
 def losses(birth: Any, end: Any) -> np.ndarray:
@@ -93,7 +94,8 @@ def by_hand(work: Work) -> Run:
 
     def run() -> np.ndarray:
         with torch.no_grad():
-            torch._foreach_copy_(params, start)
+            for p, first in zip(params, start, strict=True):
+                p.copy_(first)
             birth = value(probe_inputs, probe_targets)
         for i in range(STEPS):
             gradients = torch.autograd.grad(value(inputs[:, i], targets[:, i]).sum(), params)
