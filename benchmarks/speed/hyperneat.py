@@ -223,7 +223,7 @@ def compare(
 def main() -> None:
     """Measure and write benchmarks/results/speed/hyperneat.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=7, help="rounds after the warm-up (default 7)")
+    parser.add_argument("--repeats", type=int, default=5, help="rounds after the warm-up (default 5)")
     repeats = parser.parse_args().repeats
     prepare_jax()
     rows = []
