@@ -194,29 +194,42 @@ def contenders(substrate: Substrate, networks: Network) -> dict[str, Callable[[I
     }
 
 
-def compare(
-    label: str, substrate: Substrate, ways: dict[str, Callable[[Inputs], Outputs]], batch: int, repeats: int
-) -> list[dict[str, Any]]:
-    """Rows of one kind of network and one batch.
+class Race(NamedTuple):
+    """One kind of network and one batch: who answers, and what is to be told of it."""
+
+    label: str
+    runs: dict[str, Callable[[], Outputs]]
+    note: str
+
+
+def races(label: str, substrate: Substrate, networks: Network) -> list[Race]:
+    """A race for each batch, every contender compiled.
 
     Raises:
         ValueError: if the answers differ.
     """
-    inputs = jax.random.normal(jax.random.key(1), (batch, substrate.input.size))
-    runs = {name: partial(run, inputs) for name, run in ways.items()}
-    answers = {name: np.asarray(run()) for name, run in runs.items()}
-    size = float(np.abs(answers["evodev"]).max())
-    gap = max(float(np.abs(answer - answers["evodev"]).max()) for answer in answers.values()) / size
-    if not gap < 1e-4:
-        raise ValueError(f"{label}: answers differ by {gap} of the largest")
-    seconds = measure(runs, repeats)
-    milliseconds = {name: 1000 * float(np.median(times)) for name, times in seconds.items()}
-    said = ", ".join(f"{name} {value:.3g} ms" for name, value in milliseconds.items())
-    said += f"; answers within {gap:.0e} of the largest" + (f"; {substrate.ticks} sweeps" if substrate.ticks > 1 else "")
+    ways, out = contenders(substrate, networks), []
+    for batch in BATCHES:
+        inputs = jax.random.normal(jax.random.key(1), (batch, substrate.input.size))
+        runs = {name: partial(way, inputs) for name, way in ways.items()}
+        answers = {name: np.asarray(run()) for name, run in runs.items()}
+        largest = np.abs(answers["evodev"]).max()
+        gap = max(float(np.abs(answer - answers["evodev"]).max() / largest) for answer in answers.values())
+        if not gap < 1e-4:
+            raise ValueError(f"{label}: answers differ by {gap} of the largest")
+        note = f"answers within {gap:.0e} of the largest" + (f"; {substrate.ticks} sweeps" if substrate.ticks > 1 else "")
+        out.append(Race(f"{label}, batch {batch}", runs, note))
+    return out
+
+
+def compare(race: Race, repeats: int) -> list[dict[str, Any]]:
+    """Rows of one race."""
+    seconds = measure(race.runs, repeats)
+    said = ", ".join(f"{name} {1000 * float(np.median(times)):.3g} ms" for name, times in seconds.items())
     rows = []
     for rival, target in {"walk": TARGET, "walk, dense weights": None}.items():
-        entry = ratio(f"{label}, batch {batch}: evodev / {rival}", seconds[rival], seconds["evodev"], target=target)
-        rows.append(entry | ({"note": f"{said}; {entry['note']}"} if target else {}))
+        entry = ratio(f"{race.label}: evodev / {rival}", seconds[rival], seconds["evodev"], target=target)
+        rows.append(entry | ({"note": f"{said}; {race.note}; {entry['note']}"} if target else {}))
     return rows
 
 
@@ -226,16 +239,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="rounds after the warm-up (default 5)")
     repeats = parser.parse_args().repeats
     prepare_jax()
-    rows = []
-    kinds = [("-".join(map(str, sizes)), partial(layered, sizes)) for sizes in LAYERS]
-    kinds += [(f"graphs of {n} nodes, {c} connections", partial(tangled, n, c)) for n, c in GRAPHS]
-    for label, build in kinds:
-        substrate, networks = build()
-        ways = contenders(substrate, networks)
-        for batch in BATCHES:
-            rows += compare(label, substrate, ways, batch, repeats)
-            for entry in rows[-2:]:
-                print(f"{entry['label']:75} {entry['measured']:8.1f}x  {entry['note']}", flush=True)
+    prepared = [race for sizes in LAYERS for race in races("-".join(map(str, sizes)), *layered(sizes))]
+    for nodes, connections in GRAPHS:
+        prepared += races(f"graphs of {nodes} nodes, {connections} connections", *tangled(nodes, connections))
+    rows = [row for race in prepared for row in compare(race, repeats)]
+    for row in rows:
+        print(f"{row['label']:75} {row['measured']:8.1f}x  {row['note']}")
     budget = f"{POPULATION} networks, {repeats} rounds"
     write_result("speed", "hyperneat", rows, command="python -m benchmarks.speed.hyperneat", seeds=1, budget=budget)
 
