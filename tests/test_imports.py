@@ -14,11 +14,11 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for layer in (
         "types",
         "content files statistics strategies",
-        "genome heads pareto ranking substrate",
+        "genome heads pareto ranking sparse substrate",
         "network",
         "compactness",
         "decoders learners tasks",
-        "levels models onnx",
+        "forms levels models onnx",
         "organism",
         "episodes",
         "lifetime",
