@@ -27,28 +27,38 @@ def test_a_group_reads_whatever_one_of_its_neurons_reads() -> None:
     np.testing.assert_array_equal(gather(mask, sources), [[1, 0, 1, 0], [0, 1, 0, 1]])
 
 
+@partial(jax.jit, static_argnames="width")
+def _both(mask: jax.Array, weights: jax.Array, x: jax.Array, pull: jax.Array, width: int) -> tuple:
+    """What dense and what sparse give: weights, mask, answer, gradients of both; and how many synapses the sparse form holds."""
+    pre = len(mask)
+    sources = find_sources(mask, pre, width)
+    values, kept = gather(weights, sources), gather(mask, sources)
+    answer, back = jax.vjp(lambda v, x: transmit(x, v, sources), values, x)
+    expected, dense_back = jax.vjp(lambda w, x: transmit(x, w), weights, x)
+    (by_values, by_inputs), (by_weights, by_dense_inputs) = back(pull), dense_back(pull)
+    sparse = (
+        scatter(values, sources, pre),
+        scatter(kept, sources, pre),
+        answer,
+        scatter(by_values * kept, sources, pre),
+        by_inputs,
+    )
+    return (weights, mask, expected, by_weights * mask, by_dense_inputs), sparse, kept.sum()
+
+
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 999), st.sampled_from([(5, 6, 1), (5, 6, 3), (9, 4, 2), (4, 8, 1)]), st.sampled_from([0.0, 0.3, 1.0]))
+@given(st.integers(0, 999), st.sampled_from([(5, 6, 1), (5, 6, 3), (8, 4, 2)]), st.sampled_from([0.0, 0.3, 1.0]))
 def test_sparse_forms_are_the_masked_matrix_and_have_its_gradients(seed: int, shape: tuple[int, int, int], share: float) -> None:
     pre, post, width = shape
     rng = np.random.default_rng(seed)
-    mask = jnp.asarray(rng.random((pre, post)) < share, jnp.float32)
-    weights, x, pull = (jnp.asarray(rng.normal(size=s), jnp.float32) for s in ((pre, post), (3, pre), (3, post)))
-    weights = weights * mask
-    # there may be more room than any group needs, never more than there are senders
-    most = int(mask.reshape(pre, -1, width).any(-1).sum(0).max())
-    sources = find_sources(mask, min(pre, most + seed % 2), width)
-    values, kept = gather(weights, sources), gather(mask, sources)
-    np.testing.assert_array_equal(scatter(values, sources, pre), weights)
-    np.testing.assert_array_equal(scatter(kept, sources, pre), mask)
-    assert kept.sum() == mask.sum()
-
-    answer, back = jax.vjp(lambda v, x: transmit(x, v, sources), values, x)
-    expected, dense_back = jax.vjp(lambda w, x: transmit(x, w), weights, x)
-    np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-5)
-    (by_values, by_inputs), (by_weights, by_dense_inputs) = back(pull), dense_back(pull)
-    np.testing.assert_allclose(by_values * kept, gather(by_weights * mask, sources), rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(by_inputs, by_dense_inputs, rtol=1e-5, atol=1e-5)
+    mask = (rng.random((pre, post)) < share).astype(np.float32)
+    weights, x, pull = (rng.normal(size=s).astype(np.float32) for s in ((pre, post), (3, pre), (3, post)))
+    dense, sparse, count = _both(mask, weights * mask, x, pull, width)
+    for got, expected in zip(sparse[:2], dense[:2], strict=True):
+        np.testing.assert_array_equal(got, expected)
+    for got, expected in zip(sparse[2:], dense[2:], strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+    assert count == mask.sum()
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["one list for all", "a list each"])
