@@ -6,11 +6,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from evodev.arguments import experiment_from, take_option
+from evodev.processes import Interrupted
 
 COMMANDS = {
     "search": "run a search, then compare its champion with baselines and draw the report",
@@ -18,10 +19,15 @@ COMMANDS = {
     "compare": "champion against baselines and controls on held-out lives; several runs: intervals and tests over seeds",
     "report": "(re)draw report.html and figures of a run, or over the seeds of a search with --seeds",
     "grow": "grow a champion: compactness, pictures, npz, safetensors, GraphML, ONNX",
+    "rerun": "run a finished search once more, and say whether it ends with the same numbers",
+    "watch": "show how far a search is that runs in another terminal",
     "list": "decoders, learners, tasks, baselines, strategies, presets",
 }
 
-OPTIONS = {"compare": " [--arms NAME|all ...]"}
+MOST_DEVICES = 256
+"""No more processor devices than that are made because a file says so."""
+
+OPTIONS = {"compare": " [--arms NAME|all ...]", "watch": " [--once]"}
 """What else a command on runs takes; --arms once for each baseline, without it the routine ones."""
 
 
@@ -39,7 +45,10 @@ usage: evodev COMMAND [ARGUMENTS] [--debug]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on (``| head``)."""
+    """Entry point; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on (``| head``).
+
+    It is 0 after SIGTERM too, once what was done is safe.
+    """
     try:
         try:
             return run_command(argv)
@@ -69,7 +78,8 @@ def run_command(argv: list[str] | None) -> int:
             near = difflib.get_close_matches(arguments[0], list(COMMANDS), n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise ValueError(f"command: no command {arguments[0]!r}; {hint}Commands: {', '.join(COMMANDS)}")
-        prepare_jax()
+        if arguments[0] != "watch":  # which must not take a device from the search that it looks at
+            prepare_jax()
         command: Callable[[list[str]], int] = globals()[f"{arguments[0]}_command"]
         return command(arguments[1:])
     except BrokenPipeError:
@@ -79,6 +89,9 @@ def run_command(argv: list[str] | None) -> int:
             raise
         print("evodev: " + " ".join(str(error).split()), file=sys.stderr)
         return 2
+    except Interrupted as stop:
+        say(str(stop))
+        return stop.code
     except KeyboardInterrupt:
         print("evodev: stopped", file=sys.stderr)
         return 130
@@ -99,37 +112,6 @@ def prepare_jax() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
-# progress
-
-
-@contextlib.contextmanager
-def search_progress(title: str, generations: int) -> Iterator[Any]:
-    """A bar with generation, fitness, validation, failed lives, lives a second and time left; yields the watcher."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("[bold]{task.description}"), BarColumn(bar_width=20), TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TextColumn("{task.fields[state]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=generations, state="compiling")
-
-        def watch(engine: Any, state: Any, records: list[dict[str, Any]]) -> None:
-            last = records[-1]
-            rate = engine.population * engine.schedule.lives / last["seconds"]
-            text = (
-                f"fitness {last['fitness_mean']:.3f}  validation {last['validation_centroid']:.3f}  "
-                f"failed {last['failed']:.1%}  {rate:,.0f} lives/s"
-            )
-            bar.update(task, completed=last["generation"], state=text)
-            if not console.is_terminal:
-                console.print(f"{title} generation {last['generation']}/{generations}  {text}", highlight=False, soft_wrap=True)
-
-        yield watch
-
-
 def say(line: str) -> None:
     """A line of progress, apart from results."""
     print(line, file=sys.stderr, flush=True)
@@ -138,18 +120,22 @@ def say(line: str) -> None:
 # commands
 
 
-def finish(run: Any) -> int:
-    """Search (from wherever it is), compare, report."""
-    from evodev import workflow
+def finish(run: Any, *, track: bool = False) -> None:
+    """Search, from wherever it is; tracked if asked for, or if it was before."""
+    from evodev import tracking, workflow
+    from evodev.progress import search_progress
 
-    try:
-        with search_progress(run.path.name, run.experiment.schedule.generations) as watch:
-            workflow.search(run, watch=watch, warn=lambda line: say(f"warning: {line}"))
-    except workflow.Interrupted:
-        say(f"stopped and checkpointed; go on with: evodev resume {run.path}")
-        return 130
+    with contextlib.ExitStack() as stack:
+        watchers = [stack.enter_context(search_progress(run.path.name, run.experiment.schedule.generations))]
+        if track or (tracking.is_tracked(run.path) and tracking.INSTALLED):
+            watchers.append(stack.enter_context(tracking.tracking(run)))
+
+        def watch(*block: Any) -> None:
+            for watcher in watchers:
+                watcher(*block)
+
+        workflow.search(run, watch=watch, warn=lambda line: say(f"warning: {line}"))
     show_front(run)
-    return 0
 
 
 def conclude(run: Any) -> None:
@@ -186,10 +172,13 @@ def show_front(run: Any) -> None:
 def search_command(arguments: list[str]) -> int:
     """evodev search"""
     name, experiment, options = experiment_from(arguments)
-    from evodev import workflow
+    from evodev import tracking, workflow
     from evodev.files import fresh_path, read_json
-    from evodev.runs import Run, command_line
+    from evodev.manifest import command_line
+    from evodev.runs import Run
 
+    if options.track:
+        tracking.refuse_untracked()
     base = options.out or fresh_path(Path("runs") / name)
     if options.seeds == 1:
         runs = [Run.create(base, experiment, command=command_line())]
@@ -198,9 +187,7 @@ def search_command(arguments: list[str]) -> int:
     began = time.perf_counter()
     for run in runs:
         say(f"run: {run.path}")
-        code = finish(run)
-        if code:
-            return code
+        finish(run, track=options.track)
         say(f"search: {time.perf_counter() - began:.0f} s so far")
         if not options.search_only:
             conclude(run)
@@ -229,10 +216,9 @@ def resume_command(arguments: list[str]) -> int:
 
     (path,) = _run_argument(arguments, "resume")
     run = Run.open(path)
-    code = finish(run)
-    if not code:
-        conclude(run)
-    return code
+    finish(run)
+    conclude(run)
+    return 0
 
 
 def compare_command(arguments: list[str]) -> int:
@@ -260,10 +246,52 @@ def report_command(arguments: list[str]) -> int:
     return 0
 
 
+def rerun_command(arguments: list[str]) -> int:
+    """evodev rerun; 1 if the numbers are not the same"""
+    (path,) = _run_argument(arguments, "rerun")
+    devices_of(path)
+    from evodev.rerun import rerun
+    from evodev.runs import Run
+
+    _, verdict = rerun(Run.open(path), search=finish, say=say)
+    print("\n".join(verdict.lines()))
+    return int(bool(verdict.unequal))
+
+
+def devices_of(path: Path) -> None:
+    """Divide a processor as the run's manifest says: how lives are divided decides how sums are rounded."""
+    import jax
+
+    from evodev.files import read_json
+
+    told = read_json(path / "manifest.json") if (path / "manifest.json").is_file() else {}
+    devices = told.get("devices")
+    if told.get("platform") == "cpu" and isinstance(devices, int) and 1 <= devices <= MOST_DEVICES:
+        with contextlib.suppress(RuntimeError):  # jax is in use already
+            jax.config.update("jax_num_cpu_devices", devices)
+
+
+def watch_command(arguments: list[str]) -> int:
+    """evodev watch"""
+    from evodev.progress import watch
+
+    once = "--once" in arguments
+    (path,) = _run_argument([a for a in arguments if a != "--once"], "watch")
+    seeds = sorted(path.glob("seed-*/config.yaml"), key=lambda p: (len(p.parent.name), p))
+    if not (path / "config.yaml").is_file() and not seeds:
+        from evodev.runs import Run
+
+        Run.open(path)  # says what is wrong; otherwise not imported, as it makes jax take hold of a device
+    for found in [path] if (path / "config.yaml").is_file() else [p.parent for p in seeds]:
+        watch(found, once=once)
+    return 0
+
+
 def grow_command(arguments: list[str]) -> int:
     """evodev grow"""
     from evodev import onnx, workflow
     from evodev.compactness import COUNTED, compactness
+    from evodev.files import inside
     from evodev.network import disconnected, synapse_counts
     from evodev.runs import load_champion
 
@@ -271,7 +299,7 @@ def grow_command(arguments: list[str]) -> int:
     out = take_option(rest, "--out")
     (path,) = _run_argument(rest, "grow")
     champion = load_champion(path)
-    folder = Path(out) if out else (path if path.is_dir() else path.parent) / "network"
+    folder = Path(out) if out else inside(path if path.is_dir() else path.parent, "network")
     network, paths = workflow.grow(champion, folder)
     organism = champion.organism
     lines = [

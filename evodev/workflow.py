@@ -1,13 +1,10 @@
 """What the commands do, as library calls: search, compare, report and grow on run directories."""
 
-import contextlib
 import dataclasses
 import io
-import signal
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,9 +19,11 @@ from evodev.across import across_runs
 from evodev.baselines import Setting
 from evodev.comparison import champion_arms, judge, synapses_of
 from evodev.decoders import Decoder
-from evodev.experiment import Experiment, to_plain
+from evodev.experiment import Experiment, to_plain, trajectory
 from evodev.files import RunError, refuse_existing, write_files, write_json, write_new
+from evodev.health import health
 from evodev.network import Network
+from evodev.processes import Interrupted, end_on_sigterm, only_writer, stop_on_signal
 from evodev.report import figures
 from evodev.report.page import ReportData, build
 from evodev.runs import Champion, Run, load_champion
@@ -35,31 +34,6 @@ from evodev.types import Genome, Key
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
 Watcher = Callable[[Search, SearchState, list[dict[str, Any]]], None]
 Say = Callable[[str], None]
-
-
-class Interrupted(Exception):
-    """The user asked to stop; the search is checkpointed."""
-
-
-@contextlib.contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C stops at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def handle(number: int, frame: Any) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.warn) -> SearchState:
@@ -73,19 +47,20 @@ def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.w
     Raises:
         Interrupted: after Ctrl-C or SIGTERM, once the search is checkpointed.
     """
-    engine = run.experiment.search()
-    state = engine.start()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        found = run.restore(state)
-    for warning in caught:
-        if "checkpoint" in str(warning.message):
-            warn(str(warning.message))
-    state = found or state
-    run.forget_after(int(state.generation))
-    saved = time.monotonic()
-    with _stop_on_signal() as stop:
+    with stop_on_signal() as stop, run.writing():
+        engine = run.experiment.search()
+        state = engine.start()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            state = run.restore(state) or state
+        for warning in caught:
+            if "checkpoint" in str(warning.message):
+                warn(str(warning.message))
+        run.forget_after(int(state.generation))
+        saved = time.monotonic()
         while int(state.generation) < run.experiment.schedule.generations:
+            if stop.is_set():
+                raise Interrupted(run.path, stop.by)
             began = time.perf_counter()
             state, records = engine.advance(state)
             seconds = (time.perf_counter() - began) / len(records)
@@ -96,18 +71,16 @@ def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.w
             if last or stop.is_set() or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
                 run.save(state)
                 saved = time.monotonic()
-            if stop.is_set() and not last:
-                raise Interrupted
         run.save_champion(state)
         save_front(run)
         if stop.is_set():  # in the last block: there is a champion, but nobody wants to wait for what follows
-            raise Interrupted
+            raise Interrupted(run.path, stop.by)
     return state
 
 
 def save_front(run: Run) -> None:
     """front.json of a search by several objectives: the first front of its last generation, on its train lives."""
-    last = run.metrics()[-1]
+    last = next(iter(run.metrics()[-1:]), {})
     if "front" in last:
         about = {"generation": last["generation"], "split": "train", "objectives": list(run.experiment.fitness.objectives)}
         run.write_json("front.json", {"schema_version": 1, **about, "front": last["front"]})
@@ -117,9 +90,17 @@ def compare_run(run: Run, *, names: Sequence[str] | None = None, say: Say = lamb
     """Champion against baselines and controls, the routine ones or those named; writes and returns comparison.json.
 
     Raises:
-        RunError: if the run has no champion yet.
+        RunError: if the run has no champion yet, or another process writes there.
         ValueError: for a name that no baseline has.
+        Interrupted: after SIGTERM; arms that were measured are kept.
     """
+    with end_on_sigterm(run.path), run.writing():
+        result = _compared(run, names, say)
+        run.write_json("comparison.json", result)
+    return result
+
+
+def _compared(run: Run, names: Sequence[str] | None, say: Say) -> dict[str, Any]:
     if not (run.path / "champion.json").exists():
         raise RunError(f"run: {run.path} has no champion yet; finish it with `evodev resume {run.path}`")
     champion = load_champion(run.path)
@@ -149,30 +130,29 @@ def compare_run(run: Run, *, names: Sequence[str] | None = None, say: Say = lamb
         kept=run.arms,
         say=say,
     )
+    result["health"] = health(metrics)
     result["ledger"]["search"]["seconds"] = sum(r.get("seconds", 0.0) for r in metrics)
     result["ledger"]["search_seconds"] = result["ledger"]["search"]["seconds"]
     result["ledger"]["comparison_seconds"] = time.perf_counter() - began
-    run.write_json("comparison.json", result)
     return result
 
 
 def comparison_of(run: Run, *, say: Say = lambda line: None) -> dict[str, Any]:
     """comparison.json if the run has one, else :func:`compare_run`."""
-    return run.read_json("comparison.json") if (run.path / "comparison.json").exists() else compare_run(run, say=say)
+    return run.comparison() or compare_run(run, say=say)
 
 
 def report_run(run: Run) -> Path:
     """(Re)draw report.html and its figures; returns the page's path."""
-    comparison = run.read_json("comparison.json") if (run.path / "comparison.json").exists() else None
-    page, figures = build(report_data(run, load_champion(run.path), comparison))
-    for name, image in figures.items():
-        run.write_bytes(name, image)
-    return run.write_bytes("report.html", page.encode())
+    with end_on_sigterm(run.path), run.writing():
+        page, figures = build(report_data(run, load_champion(run.path), run.comparison()))
+        write_files(run.path, {**figures, "report.html": page.encode()})
+    return run.path / "report.html"
 
 
 def report_data(run: Run, champion: Champion, comparison: dict[str, Any] | None) -> ReportData:
     """What the report of a run shows; ``comparison`` may be that of several runs."""
-    about = run.read_json("manifest.json")
+    about = run.manifest()
     return ReportData(
         name=run.path.name,
         command=about.get("command", ""),
@@ -204,7 +184,8 @@ def report_seeds(base: Path, runs: Sequence[Run]) -> Path:
     note += f" Not compared yet: {', '.join(missing)}." if missing else ""
     data = report_data(best, champions[best.path.name], merged)
     page, figures = build(dataclasses.replace(data, name=base.name, seeds_note=note))
-    write_files(base, {**figures, "report.html": page.encode()})
+    with only_writer(base):
+        write_files(base, {**figures, "report.html": page.encode()})
     return base / "report.html"
 
 
@@ -222,7 +203,8 @@ def search_seeds(base: Path, experiment: Experiment, seeds: int, *, command: str
 def merge_seeds(base: Path, runs: Sequence[Run]) -> dict[str, Any]:
     """The comparison over the seeds of :func:`search_seeds`; writes and returns ``base``'s comparison.json."""
     merged = compare_runs(runs)
-    write_json(base / "comparison.json", merged)
+    with only_writer(base):
+        write_json(base / "comparison.json", merged)
     return merged
 
 
@@ -253,17 +235,10 @@ def refuse_unlike(runs: Sequence[Run]) -> None:
             before = seen[run.experiment.seed].path
             raise RunError(f"compare: {before} and {run.path} have the same seed; one search counts once")
         seen[run.experiment.seed] = run
-        parts, like = (_search_of(r.experiment) for r in (run, runs[0]))
-        unlike = [name for name in parts if parts[name] != like[name]]
+        parts, like = (trajectory(r.experiment) for r in (run, runs[0]))
+        unlike = [name for name in parts if parts[name] != like[name] and name != "seed"]
         if unlike:
             raise RunError(f"compare: {runs[0].path} and {run.path} differ in {unlike[0]}; only seeds of one search are merged")
-
-
-def _search_of(experiment: Experiment) -> dict[str, Any]:
-    """What makes a search but for its seed; how its champion is compared is not of it, nor how it was put on a device."""
-    schedule = dataclasses.replace(experiment.schedule, chunk=0)
-    plain = to_plain(dataclasses.replace(experiment, schedule=schedule))
-    return {name: value for name, value in plain.items() if name not in ("seed", "comparison")}
 
 
 def grow(champion: Champion, out: Path) -> tuple[Network, list[Path]]:
