@@ -117,8 +117,8 @@ def reached(substrate: Substrate, network: Network) -> dict[str, Bool[Array, " n
     def sweep(found: dict[str, Array]) -> dict[str, Array]:
         found = dict(found)
         for p in (p for population in substrate.populations for p in substrate.into(population.name)):
-            synapses_from = transmit(found[p.pre][None].astype(jnp.float32), network.masks[p.name], network.sources.get(p.name))
-            found[p.post] |= alive[p.post] & (synapses_from[0] > 0)
+            heard = transmit(found[p.pre][None].astype(jnp.float32), network.masks[p.name], network.sources.get(p.name))
+            found[p.post] |= alive[p.post] & (heard[0] > 0)
         return found
 
     if not substrate.modular and not any(map(substrate.is_recurrent, substrate.projections)):

@@ -126,7 +126,8 @@ class Budget(Sparsity):
             if p != projection:
                 held = int(windows[p.name].sum()) if p.name in windows else math.prod(substrate.shape(p))
                 spent += held if p.blank else min(substrate.shape(p)[1], held)
-        return min(most, math.ceil((self.fraction * substrate.synapses - spent) / substrate.shape(projection)[1]))
+        # and a little, so that a count which float32 rounds up is within
+        return min(most, int((self.fraction * substrate.synapses - spent) / substrate.shape(projection)[1] + 1e-3))
 
     def counts(self, genes: Genes, windows: Windows, substrate: Substrate) -> dict[str, Array]:
         """Synapses granted to each grown projection (float, not yet rounded down)."""
