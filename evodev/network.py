@@ -61,8 +61,10 @@ class PoolWeights:
 Weights = Matrix | KernelWeights | PoolWeights
 
 
-def transmit(activity: Float[Array, "batch pre"], weights: Weights, sources: Sources | None = None) -> Float[Array, "batch post"]:
-    """What arrives through a projection, whichever form its weights have; ``sources`` are those of a sparse form."""
+def transmit(
+    activity: Float[Array, "batch pre"], weights: Weights | Float[Array, "inputs post"], sources: Sources | None = None
+) -> Float[Array, "batch post"]:
+    """What arrives through a projection, whichever form its weights have; (inputs, post) goes with ``sources``."""
     if sources is not None:
         return sparse_product(activity, matrix(weights), sources)
     return weights.transmit(activity) if isinstance(weights, KernelWeights | PoolWeights) else activity @ weights
