@@ -24,9 +24,6 @@ COMMANDS = {
     "list": "decoders, learners, tasks, baselines, strategies, presets",
 }
 
-MOST_DEVICES = 256
-"""No more processor devices than that are made because a file says so."""
-
 OPTIONS = {"compare": " [--arms NAME|all ...]", "watch": " [--once]"}
 """What else a command on runs takes; --arms once for each baseline, without it the routine ones."""
 
@@ -249,26 +246,19 @@ def report_command(arguments: list[str]) -> int:
 def rerun_command(arguments: list[str]) -> int:
     """evodev rerun; 1 if the numbers are not the same"""
     (path,) = _run_argument(arguments, "rerun")
-    devices_of(path)
+    from evodev.manifest import divide_as
+
+    divide_as(path / "manifest.json")  # before what follows makes jax count its devices
     from evodev.rerun import rerun
     from evodev.runs import Run
 
-    _, verdict = rerun(Run.open(path), search=finish, say=say)
+    try:
+        _, verdict = rerun(Run.open(path), search=finish, say=say)
+    except Interrupted:
+        say(f"and to be told whether it matches: evodev rerun {path}")
+        raise
     print("\n".join(verdict.lines()))
     return int(bool(verdict.unequal))
-
-
-def devices_of(path: Path) -> None:
-    """Divide a processor as the run's manifest says: how lives are divided decides how sums are rounded."""
-    import jax
-
-    from evodev.files import read_json
-
-    told = read_json(path / "manifest.json") if (path / "manifest.json").is_file() else {}
-    devices = told.get("devices")
-    if told.get("platform") == "cpu" and isinstance(devices, int) and 1 <= devices <= MOST_DEVICES:
-        with contextlib.suppress(RuntimeError):  # jax is in use already
-            jax.config.update("jax_num_cpu_devices", devices)
 
 
 def watch_command(arguments: list[str]) -> int:

@@ -1,5 +1,6 @@
 """What a result was computed with: versions, device, flags and commit, beside the configuration all that a rerun needs."""
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -12,6 +13,8 @@ from typing import Any
 
 import jax
 
+from evodev.files import read_json
+
 MANIFEST_SCHEMA = 1
 PACKAGES = ("evodev-jax", "jax", "jaxlib", "flax", "optax", "evosax", "numpy", "orbax-checkpoint")
 FLAGS = (
@@ -21,6 +24,8 @@ FLAGS = (
 """Settings of jax that change numbers."""
 CIRCUMSTANCES = ("schema_version", "command", "date")
 """What may differ between two runs of the same search with no consequence."""
+MOST_DEVICES = 256
+"""No more processor devices than that are made because a file says so."""
 
 
 def manifest(command: str) -> dict[str, Any]:
@@ -86,6 +91,18 @@ def _git(*arguments: str) -> str | None:
 def command_line() -> str:
     """The command as typed."""
     return " ".join(["evodev", *sys.argv[1:]])
+
+
+def divide_as(path: Path) -> None:
+    """Divide a processor as a manifest says, if jax is not in use yet: how lives are divided decides how sums are rounded.
+
+    Flags are not taken over: they are a file's, and could name other files to be written.
+    """
+    told = read_json(path) if path.is_file() else {}
+    devices = told.get("devices") if isinstance(told, Mapping) and told.get("platform") == "cpu" else None
+    if isinstance(devices, int) and 1 <= devices <= MOST_DEVICES:
+        with contextlib.suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", devices)
 
 
 def flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -74,7 +74,8 @@ def prepared(run: Run) -> Run:
     base = run.path.with_name(f"{run.path.name}-rerun")
     with contextlib.suppress(ValueError):
         before = Run.open(base)
-        if before.experiment == run.experiment and not (base / "champion.json").exists():
+        done = all((base / name).exists() or not (run.path / name).exists() for name in ("champion.json", "comparison.json"))
+        if before.experiment == run.experiment and not done:
             return before
     return Run.create(fresh_path(base), run.experiment, command=f"evodev rerun {run.path}")
 

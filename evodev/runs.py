@@ -44,6 +44,8 @@ def load_experiment(path: Path) -> Experiment:
     except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         reason = " ".join(str(error).split())
         raise RunError(f"config: {path} cannot be read: {reason}") from error
+    if not isinstance(data, Mapping):
+        raise RunError(f"config: {path} holds no names with values; config.yaml of a run is an example")
     data = of_schema(data, CONFIG_SCHEMA, path)
     data.pop("schema_version", None)
     return from_plain(Experiment, data, "config")
@@ -156,13 +158,12 @@ class Run:
 
     def save_champion(self, state: SearchState) -> None:
         """champion.safetensors (the genomes) and champion.json (what they mean), loadable without the run."""
-        organism = self.experiment.organism
         genomes = {name: np.asarray(getattr(state, name)) for name in ("champion", "centroid", "initial")}
         plain = to_plain(self.experiment)
         about = {
             "schema_version": CHAMPION_SCHEMA,
             "evodev": version("evodev-jax"),
-            "spec": [[g.name, list(g.shape), g.center, g.scale, g.bits] for g in organism.genome_spec.genes],
+            "spec": _spec(self.experiment.organism),
             "validation": float(state.champion_validation),
             "generation": int(state.champion_generation),
             "is_centroid": bool(state.champion_is_centroid),
@@ -216,6 +217,17 @@ class Run:
         return read_json(self.path / name)
 
 
+def _spec(organism: Organism) -> list[list[Any]]:
+    """Name, shape, center, scale and bits of each gene."""
+    return [[g.name, list(g.shape), g.center, g.scale, g.bits] for g in organism.genome_spec.genes]
+
+
+def _same_genes(found: list[list[Any]], wanted: list[list[Any]]) -> bool:
+    """Whether two :func:`_spec` are of the same genes; logarithms may differ in their last bit between machines."""
+    rounded = ([[*gene[:2], *(f"{x:.12g}" for x in gene[2:4]), *gene[4:]] for gene in genes] for genes in (found, wanted))
+    return next(rounded) == next(rounded)
+
+
 @dataclass(frozen=True)
 class Champion:
     """A champion file: the organism that it is a genome of, its genomes, and where it came from."""
@@ -257,10 +269,11 @@ def load_champion(path: Path) -> Champion:
             experiment = from_plain(Experiment, about["experiment"], "champion.experiment")
         except ValueError as error:
             raise RunError(f"{error}. If this version knows it no more, {writer}") from error
-        spec = [[g.name, list(g.shape), g.center, g.scale, g.bits] for g in experiment.organism.genome_spec.genes]
-        if spec != about["spec"]:
+        if not _same_genes(about["spec"], _spec(experiment.organism)):
             raise RunError(f"champion: its genes are not those of this version's parts; {writer}")
         about["validation"]
     except KeyError as error:
         raise RunError(f"champion: {folder} lacks {error}") from error
+    except TypeError as error:
+        raise RunError(f"champion: {folder / 'champion.json'} is damaged: {error}") from error
     return Champion(experiment, {k: jax.numpy.asarray(v) for k, v in genomes.items()}, about)

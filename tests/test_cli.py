@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evodev import cli, workflow
+from evodev import cli, exports, workflow
 from evodev.baselines import BASELINES
 from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS, Decoder
 from evodev.decoders.cells.types import CellTypes
@@ -399,7 +399,7 @@ def test_without_onnx_growing_says_which_extra_to_install(
     finished: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("evodev.onnx.INSTALLED", False)
-    monkeypatch.delitem(workflow.EXPORTS, "network.onnx")
+    monkeypatch.delitem(exports.EXPORTS, "network.onnx")
     assert cli.main(["grow", str(finished.path), "--out", "network"]) == 0
     assert not Path("network/network.onnx").exists()
     assert capsys.readouterr().out.endswith("no ONNX file: the package onnx is not installed; pip install 'evodev-jax[onnx]'\n")
@@ -422,16 +422,6 @@ def test_the_exit_code_of_a_rerun_says_whether_it_matched(
     out = capsys.readouterr().out
     assert (out == "matched bit for bit: champion\n") == matched
     assert ("largest difference: champion, validation was 1.0, is 0.5 (0.5 of it)\nmanifest: packages / jax" in out) != matched
-
-
-def test_a_rerun_divides_the_processor_as_the_run_did(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: dict[str, int] = {}
-    monkeypatch.setattr("jax.config.update", lambda name, value: made.update({name: value}))
-    for devices, expected in ((3, 3), (10**6, None), ("2", None)):
-        (finished.path / "manifest.json").write_text(json.dumps({"platform": "cpu", "devices": devices}))
-        made.clear()
-        cli.devices_of(finished.path)
-        assert made.get("jax_num_cpu_devices") == expected
 
 
 def test_a_champion_is_grown_without_its_run(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "types",
-        "content files manifest statistics strategies",
-        "genome heads pareto processes ranking sparse substrate",
+        "content files statistics strategies",
+        "genome heads manifest pareto processes ranking sparse substrate",
         "network",
         "compactness",
         "decoders learners tasks",
@@ -33,7 +33,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "across",
         "analysis report",
         "experiment",
-        "checkpoints presets",
+        "checkpoints exports presets",
         "runs",
         "workflow arguments",
         "progress rerun tracking",

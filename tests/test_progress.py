@@ -150,6 +150,7 @@ def test_what_is_no_configuration_is_refused(tmp_path: Path) -> None:
             progress.look(run)
 
 
+@pytest.mark.slow
 def test_watching_takes_no_device() -> None:
     code = "import sys, evodev.progress; from jax._src import xla_bridge; sys.exit(bool(xla_bridge._backends))"
     environment = os.environ | {"PYTHONPATH": str(Path(progress.__file__).parents[1])}

@@ -1,5 +1,4 @@
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,58 +6,43 @@ import jax
 import numpy as np
 import pytest
 
-from evodev import workflow
-from evodev.baselines import BASELINES
-from evodev.manifest import differences, manifest
-from evodev.rerun import Verdict, compared, judged, prepared, rerun
+from evodev.manifest import differences, divide_as, manifest
+from evodev.rerun import Verdict, compared, prepared
 from evodev.runs import Run
 from tests.tiny import digits_experiment
-
-pytestmark = pytest.mark.usefixtures("one_device")
-FEW = {name: BASELINES[name] for name in ("1-NN on inputs",)}
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run searched to its end on one device and compared with one arm."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jax, "local_device_count", lambda: 1)
-        patch.setattr("evodev.comparison.BASELINES", FEW)
-        run = Run.create(tmp_path_factory.mktemp("runs") / "first", digits_experiment(), command="evodev search")
-        workflow.search(run)
-        workflow.compare_run(run)
-    return run
-
-
-def test_a_rerun_beside_the_run_matches_bit_for_bit_and_a_changed_one_does_not(finished: Run) -> None:
-    before = {p: p.read_bytes() for p in finished.path.rglob("*") if p.is_file()}
-    again, verdict = rerun(finished, search=workflow.search)
-    assert again.path == finished.path.with_name("first-rerun")
-    assert verdict.unequal == ()
-    assert verdict.manifests == ()
-    assert verdict.lines() == ["matched bit for bit: champion, metrics of 2 generations, comparison of 3 arms"]
-    assert {p: p.read_bytes() for p in finished.path.rglob("*") if p.is_file()} == before
-
-    # what was rerun is a run like any other: with one number changed, it no longer is the first
-    records = again.metrics()
-    records[1]["density"] += 0.25
-    (again.path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
-    (again.path / "manifest.json").write_text(json.dumps(again.manifest() | {"devices": 7}))
-    told = judged(finished, again, finished.comparison(), again.comparison())
-    assert [(u.where, u.before, u.after) for u in told.unequal] == [("metrics of 2 generations 2, density", 0.5, 0.75)]
-    assert told.manifests == ("devices: 1, now 7",)
-    # a finished one is not written over
-    assert prepared(finished).path == finished.path.with_name("first-rerun-2")
 
 
 def test_a_rerun_that_was_broken_off_is_gone_on_with(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", digits_experiment())
+    run.write_json("champion.json", {})
     assert prepared(run).path == prepared(run).path == tmp_path / "run-rerun"
     other = replace(run, experiment=replace(run.experiment, seed=5))
     assert prepared(other).path == tmp_path / "run-rerun-2"
-    shutil.rmtree(tmp_path / "run-rerun")
-    (tmp_path / "run-rerun").mkdir()
+    (tmp_path / "run-rerun" / "champion.json").write_text("{}")
     assert prepared(run).path == tmp_path / "run-rerun-3"
+    run.write_json("comparison.json", {})
+    assert prepared(run).path == tmp_path / "run-rerun", "it was broken off in its comparison"
+    (tmp_path / "run-rerun" / "config.yaml").unlink()
+    assert prepared(run).path == tmp_path / "run-rerun-4"
+
+
+def test_a_processor_is_divided_as_the_manifest_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, int]] = []
+    monkeypatch.setattr("jax.config.update", lambda name, value: made.append((name, value)))
+    path = tmp_path / "manifest.json"
+    for content in (
+        {"platform": "cpu", "devices": 10**6},
+        {"platform": "cpu", "devices": "3"},
+        {"platform": "gpu", "devices": 3},
+        [],
+    ):
+        path.write_text(json.dumps(content))
+        divide_as(path)
+    divide_as(tmp_path / "nowhere")
+    assert made == []
+    path.write_text(json.dumps({"platform": "cpu", "devices": 3}))
+    divide_as(path)
+    assert made == [("jax_num_cpu_devices", 3)]
 
 
 def test_all_but_times_is_compared_and_the_largest_difference_is_told() -> None:

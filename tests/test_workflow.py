@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from evodev import workflow
+from evodev import exports, workflow
 from evodev.baselines import BASELINES
 from evodev.comparison import CENTROID, CHAMPION
 from evodev.decoders.base import Tissue
@@ -22,6 +22,7 @@ from evodev.decoders.cells.types import CellTypes
 from evodev.files import RunError
 from evodev.fitness import Fitness
 from evodev.processes import Interrupted
+from evodev.rerun import judged, prepared, rerun
 from evodev.runs import Run, load_champion
 from evodev.search import SearchState
 from tests.tiny import CHAIN, DIRECT, digits_experiment
@@ -257,7 +258,7 @@ def test_growth_in_steps_is_filmed() -> None:
     def files(cells: CellTypes) -> dict[str, bytes]:
         decoder = replace(DIRECT, cells=cells)
         genome, key = decoder.genome_spec(CHAIN).init(key=jax.random.key(0)), jax.random.key(1)
-        return workflow.pictures(decoder, genome, CHAIN, decoder.grow(genome, CHAIN, key=key), key=key)
+        return exports.pictures(decoder, genome, CHAIN, decoder.grow(genome, CHAIN, key=key), key=key)
 
     still, moving = files(CellTypes()), files(InTwoSteps())
     assert set(still) == {"network.png", "matrices.png", "expression.png"}, "six inputs in a row have no receptive field"
@@ -282,3 +283,24 @@ def test_a_grown_champion_is_exported_whole_in_every_format(finished: Run, tmp_p
     assert graph.edges[f"{pre}:{i}", f"{post}:{j}"]["weight"] == pytest.approx(float(network.weights[f"{pre}->{post}"][i, j]))
     with pytest.raises(RunError, match=r"network.npz exists already; choose another --out"):
         workflow.grow(champion, tmp_path / "network")
+
+
+def test_a_rerun_beside_the_run_matches_bit_for_bit_and_a_changed_one_does_not(finished: Run) -> None:
+    before = {p: p.read_bytes() for p in finished.path.rglob("*") if p.is_file()}
+    again, verdict = rerun(finished, search=workflow.search)
+    assert again.path == finished.path.with_name("finished-rerun")
+    assert verdict.unequal == ()
+    assert verdict.manifests == ()
+    assert verdict.lines() == ["matched bit for bit: champion, metrics of 2 generations, comparison of 4 arms"]
+    assert {p: p.read_bytes() for p in finished.path.rglob("*") if p.is_file()} == before
+
+    # what was rerun is a run like any other: with one number changed, it no longer is
+    records = again.metrics()
+    records[1]["density"] += 0.25
+    (again.path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+    (again.path / "manifest.json").write_text(json.dumps(again.manifest() | {"devices": 7}))
+    told = judged(finished, again, finished.comparison(), again.comparison())
+    assert [(u.where, u.before, u.after) for u in told.unequal] == [("metrics of 2 generations 2, density", 0.5, 0.75)]
+    assert told.manifests == ("devices: 1, now 7",)
+    # a finished one is not written over
+    assert prepared(finished).path == finished.path.with_name("finished-rerun-2")

@@ -117,7 +117,9 @@ def console_front(metrics: Sequence[Mapping[str, Any]]) -> Table | None:
     found = front_rows(metrics)
     if found is None:
         return None
-    table = Table(*found[0], title="Trade-off", caption=FRONT, box=SIMPLE_HEAD, min_width=72)
+    table = Table(title="Trade-off", caption=FRONT, box=SIMPLE_HEAD, min_width=72)
+    for name in found[0]:
+        table.add_column(Text(name))
     for row in found[1]:
         table.add_row(*row)
     return table
