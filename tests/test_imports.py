@@ -14,11 +14,11 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for layer in (
         "types",
         "content files memory statistics strategies",
-        "genome heads manifest pareto processes ranking substrate",
+        "genome heads manifest pareto processes ranking sparse substrate",
         "network",
         "compactness",
         "decoders learners tasks",
-        "levels models onnx",
+        "forms levels models onnx",
         "organism",
         "episodes",
         "lifetime",
