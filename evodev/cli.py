@@ -24,6 +24,9 @@ COMMANDS = {
 OPTIONS = {"compare": " [--arms NAME|all ...]"}
 """What else a command on runs takes; --arms once for each baseline, without it the routine ones."""
 
+TOGETHER = ("search", "resume")
+"""Commands that many processes run together where the environment says so (``devices.join``)."""
+
 
 def usage() -> str:
     """The text of ``evodev --help``."""
@@ -42,13 +45,19 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on (``| head``)."""
     try:
         try:
-            return run_command(argv)
+            code = run_command(argv)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
         # what is still in the buffer goes nowhere, or the interpreter would complain of it on leaving
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        code = 141
+    if code and "evodev.devices" in sys.modules:
+        from evodev import devices
+
+        if devices.together():
+            devices.abandon(code)
+    return code
 
 
 def run_command(argv: list[str] | None) -> int:
@@ -70,6 +79,12 @@ def run_command(argv: list[str] | None) -> int:
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise ValueError(f"command: no command {arguments[0]!r}; {hint}Commands: {', '.join(COMMANDS)}")
         prepare_jax()
+        if arguments[0] in TOGETHER and not {"-h", "--help"} & set(arguments):
+            from evodev import devices
+
+            devices.join()
+            if not devices.leads():
+                return follow()
         command: Callable[[list[str]], int] = globals()[f"{arguments[0]}_command"]
         return command(arguments[1:])
     except BrokenPipeError:
@@ -85,18 +100,10 @@ def run_command(argv: list[str] | None) -> int:
 
 
 def prepare_jax() -> None:
-    """Persistent compilation cache, and one device a core where there is no accelerator; before jax is first used."""
-    import jax
+    """:func:`evodev.devices.prepare_jax`, imported late: jax takes a second, and ``--help`` does without it."""
+    from evodev import devices
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-        with contextlib.suppress(RuntimeError):  # somebody has used jax in this process before
-            jax.config.update("jax_num_cpu_devices", cores)
-    cache = os.environ.get("EVODEV_CACHE", str(Path.home() / ".cache" / "evodev"))
-    with contextlib.suppress(OSError):
-        Path(cache).mkdir(parents=True, exist_ok=True)
-        jax.config.update("jax_compilation_cache_dir", cache)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    devices.prepare_jax()
 
 
 # progress
@@ -139,16 +146,36 @@ def say(line: str) -> None:
 
 
 def finish(run: Any) -> int:
-    """Search (from wherever it is), compare, report."""
-    from evodev import workflow
+    """Search, from wherever it is."""
+    from evodev import devices, workflow
 
     try:
         with search_progress(run.path.name, run.experiment.schedule.generations) as watch:
             workflow.search(run, watch=watch, warn=lambda line: say(f"warning: {line}"))
     except workflow.Interrupted:
         say(f"stopped and checkpointed; go on with: evodev resume {run.path}")
+        devices.leave()
         return 130
+    except workflow.Lost as error:
+        say(f"evodev: {error}; go on with: evodev resume {run.path}")
+        return 1
     show_front(run)
+    return 0
+
+
+def follow() -> int:
+    """What processes other than the first do of a search; they write and print nothing."""
+    from evodev import devices, workflow
+
+    try:
+        workflow.follow()
+    except workflow.Lost as error:
+        say(f"evodev: {error}")
+        return 1
+    except workflow.Interrupted:
+        devices.leave()
+        return 130
+    devices.leave()
     return 0
 
 
@@ -202,9 +229,12 @@ def search_command(arguments: list[str]) -> int:
         if code:
             return code
         say(f"search: {time.perf_counter() - began:.0f} s so far")
-        if not options.search_only:
-            conclude(run)
-    if len(runs) > 1 and not options.search_only:
+    workflow.alone()
+    if options.search_only:
+        return 0
+    for run in runs:
+        conclude(run)
+    if len(runs) > 1:
         page = workflow.report_seeds(base, runs)
         show(read_json(base / "comparison.json"))
         print(f"report: {page}")
@@ -225,12 +255,14 @@ def _run_argument(arguments: list[str], command: str, *, many: bool = False) -> 
 
 def resume_command(arguments: list[str]) -> int:
     """evodev resume"""
+    from evodev import workflow
     from evodev.runs import Run
 
     (path,) = _run_argument(arguments, "resume")
     run = Run.open(path)
     code = finish(run)
     if not code:
+        workflow.alone()
         conclude(run)
     return code
 

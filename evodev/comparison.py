@@ -19,7 +19,8 @@ from evodev.baselines.random_networks import RandomNetwork
 from evodev.chunks import choose_chunk
 from evodev.compactness import compactness
 from evodev.content import digest, source
-from evodev.evaluation import device_count, live_subjects, sample_lives
+from evodev.devices import device_count
+from evodev.evaluation import live_subjects, sample_lives
 from evodev.fairness import rules
 from evodev.fitness import Fitness, aulc, jumpstart, operations_to, retention, slope_aligned, steps_to
 from evodev.genome import GenomeSpec, spec_of

@@ -65,7 +65,8 @@ def manifest(command: str) -> dict[str, Any]:
         "packages": packages,
         "platform": device.platform,
         "device": getattr(device, "device_kind", str(device)),
-        "devices": jax.local_device_count(),
+        "devices": jax.device_count(),
+        "processes": jax.process_count(),
         "cores": os.cpu_count(),
         "host": platform.machine(),
         "commit": commit(),
@@ -176,8 +177,14 @@ class Run:
         import orbax.checkpoint as ocp
 
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # what orbax finds broken is said in our own words
-        options = ocp.CheckpointManagerOptions(max_to_keep=KEEP, enable_async_checkpointing=False)
-        return ocp.CheckpointManager((self.path / "checkpoints").resolve(), options=options)
+        # of many processes the first writes alone, and waits for no other
+        mine = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=KEEP, enable_async_checkpointing=False, create=False, multiprocessing_options=mine
+        )
+        folder = (self.path / "checkpoints").resolve()
+        folder.mkdir(exist_ok=True)
+        return ocp.CheckpointManager(folder, options=options)
 
     def save(self, state: SearchState) -> None:
         """Checkpoint a search, atomically, with a digest of every number.

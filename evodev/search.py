@@ -1,6 +1,6 @@
 """The search: ask -> evaluate -> tell, in blocks of generations."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -11,7 +11,8 @@ import numpy as np
 from flax import struct
 
 from evodev.chunks import Chunk, choose_chunk
-from evodev.evaluation import device_count, evaluate_organism, sample_lives
+from evodev.devices import device_count, division, everywhere, mesh_of
+from evodev.evaluation import evaluate_organism, sample_lives
 from evodev.fitness import Fitness
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
@@ -92,10 +93,12 @@ class Search:
         self.algorithm, self.params = strategy.build(self.spec.size, schedule.generations)
         self.population = strategy.population // getattr(self.algorithm, "num_populations", 1)
         self.population *= getattr(self.algorithm, "num_populations", 1)
-        self.devices = devices or device_count(self.population)
-        share = -(-self.population // self.devices)
-        best = choose_chunk(organism, task, subjects=share, lives=schedule.lives)
+        self.devices = devices or device_count(self.population * schedule.lives)
+        shares = division(self.devices, self.population, schedule.lives)
+        subjects, lives = -(-self.population // shares[0]), -(-schedule.lives // shares[1])
+        best = choose_chunk(organism, task, subjects=subjects, lives=lives)
         self.chunk = Chunk(schedule.chunk, schedule.lives) if schedule.chunk else best
+        self._everywhere = everywhere(mesh_of(shares))
         self.probe_steps = probe_steps(task.steps, schedule.probes)
         self.root = jax.random.key(seed)
 
@@ -111,7 +114,7 @@ class Search:
             initial = self.spec.init(key=jax.random.fold_in(self.root, 0x9E57))
         if initial.shape != (self.spec.size,):
             raise ValueError(f"genome: expected {self.spec.size} numbers to start from, given shape {initial.shape}")
-        return jax.jit(self._start)(self.root, initial)
+        return self._compiled(self._start)(self.root, np.asarray(initial))
 
     def advance(self, state: SearchState) -> tuple[SearchState, list[dict[str, Any]]]:
         """Run one block (or what is left); returns one record a generation, the last with validation scores.
@@ -123,7 +126,7 @@ class Search:
             raise ValueError(f"search: all {self.schedule.generations} generations are done; ask for more generations")
         begin = int(state.generation)
         # a fresh, a restored and a carried state enter the same program, laid out alike: bit for bit needs that
-        state = jax.tree.map(jnp.asarray, jax.device_get(state))
+        state = jax.device_get(state)
         state, (history, validation) = self._block(count)(self.root, state)
         history, validation = jax.device_get((history, validation))
         first, objectives = history.pop("front", None), history.pop("objectives", None)
@@ -209,8 +212,12 @@ class Search:
 
     def _block(self, count: int) -> Any:
         if count not in self._blocks:
-            self._blocks[count] = jax.jit(partial(self._run_block, count), donate_argnums=1)
+            self._blocks[count] = self._compiled(partial(self._run_block, count), donate_argnums=1)
         return self._blocks[count]
+
+    def _compiled(self, function: Callable[..., Any], **options: Any) -> Any:
+        """Whole in and whole out on every device: a search of many processes is the same in each."""
+        return jax.jit(function, in_shardings=self._everywhere, out_shardings=self._everywhere, **options)
 
     def _run_block(self, count: int, root: Key, state: SearchState) -> tuple[SearchState, Any]:
         # the root is told, not known: searches that differ in their seed alone are one program, compiled once

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import json
 import signal
 import threading
 import time
@@ -17,12 +18,13 @@ import numpy as np
 import yaml
 from safetensors.numpy import save as safetensors
 
-from evodev import onnx
+from evodev import devices, onnx
 from evodev.across import across_runs
 from evodev.baselines import Setting
+from evodev.chunks import Chunk
 from evodev.comparison import champion_arms, judge, synapses_of
 from evodev.decoders import Decoder
-from evodev.experiment import Experiment, to_plain
+from evodev.experiment import Experiment, from_plain, to_plain
 from evodev.files import RunError, refuse_existing, write_files, write_json, write_new
 from evodev.network import Network
 from evodev.report import figures
@@ -39,6 +41,22 @@ Say = Callable[[str], None]
 
 class Interrupted(Exception):
     """The user asked to stop; the search is checkpointed."""
+
+
+class Lost(Exception):
+    """Another process of the run is gone, and with it what this one was computing."""
+
+
+@contextlib.contextmanager
+def _together() -> Iterator[None]:
+    """Says it plainly when a program that many processes run breaks off because one of them does."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if not devices.together():
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise Lost(f"another process of this run died or could not go on ({reason})") from error
 
 
 @contextlib.contextmanager
@@ -65,6 +83,8 @@ def _stop_on_signal() -> Iterator[threading.Event]:
 def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.warn) -> SearchState:
     """Run a search to its end, from its last good checkpoint if there is one.
 
+    Of many processes this is what the first does, while the others :func:`follow`.
+
     Args:
         run: the run directory; metrics, checkpoints and the champion are written there.
         watch: called after each block.
@@ -72,19 +92,22 @@ def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.w
 
     Raises:
         Interrupted: after Ctrl-C or SIGTERM, once the search is checkpointed.
+        Lost: if another process of the run is gone; the checkpoints are there to go on from.
     """
     engine = run.experiment.search()
-    state = engine.start()
+    with _together():
+        devices.shared_text(json.dumps({"experiment": to_plain(run.experiment), "chunk": engine.chunk}))
+        state = engine.start()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = run.restore(state)
     for warning in caught:
         if "checkpoint" in str(warning.message):
             warn(str(warning.message))
-    state = found or state
-    run.forget_after(int(state.generation))
+    run.forget_after(int((found or state).generation))
     saved = time.monotonic()
-    with _stop_on_signal() as stop:
+    with _together(), _stop_on_signal() as stop:
+        state = devices.shared(found or state)
         while int(state.generation) < run.experiment.schedule.generations:
             began = time.perf_counter()
             state, records = engine.advance(state)
@@ -93,6 +116,8 @@ def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.w
             run.append_metrics(records)
             watch(engine, state, records)
             last = int(state.generation) >= run.experiment.schedule.generations
+            if devices.anyone(stop.is_set()):
+                stop.set()
             if last or stop.is_set() or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
                 run.save(state)
                 saved = time.monotonic()
@@ -103,6 +128,32 @@ def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.w
         if stop.is_set():  # in the last block: there is a champion, but nobody wants to wait for what follows
             raise Interrupted
     return state
+
+
+def follow() -> None:
+    """What a process other than the first does: every block of every search that the first runs, and no file.
+
+    Raises:
+        Interrupted: when any process was asked to stop.
+        Lost: if another process is gone.
+    """
+    with _together(), _stop_on_signal() as stop:
+        while told := json.loads(devices.shared_text()):
+            engine = from_plain(Experiment, told["experiment"]).search()
+            engine.chunk = Chunk(*told["chunk"])
+            state = devices.shared(engine.start())
+            while int(state.generation) < engine.schedule.generations:
+                state, _ = engine.advance(state)
+                if devices.anyone(stop.is_set()):
+                    raise Interrupted
+
+
+def alone() -> None:
+    """The first process has no further search, and goes on without the others."""
+    if devices.together():
+        with _together():
+            devices.shared_text(json.dumps(None))
+        devices.leave()
 
 
 def save_front(run: Run) -> None:

@@ -13,7 +13,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "types",
-        "content files statistics strategies",
+        "content devices files statistics strategies",
         "genome heads pareto ranking substrate",
         "network",
         "compactness",
