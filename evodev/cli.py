@@ -149,6 +149,8 @@ def finish(run: Any) -> int:
     """Search, from wherever it is."""
     from evodev import devices, workflow
 
+    if devices.together():
+        say(f"{devices.size()}; should one be lost, go on with: evodev resume {run.path}")
     try:
         with search_progress(run.path.name, run.experiment.schedule.generations) as watch:
             workflow.search(run, watch=watch, warn=lambda line: say(f"warning: {line}"))

@@ -5,6 +5,7 @@ Every process runs the same program on its share of the mesh; what belongs to a 
 
 import contextlib
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -54,26 +55,13 @@ def join() -> None:
     Raises:
         ValueError: naming the variable that is missing or wrong, or the processes that did not come.
     """
-    said = {name: os.environ[name] for name in ADDRESS if os.environ.get(name)}
-    how = os.environ.get("EVODEV_DISTRIBUTED", "")
-    if how not in ("", "auto"):
-        raise ValueError(f"EVODEV_DISTRIBUTED: only 'auto' is known, given {how!r}")
-    if said and len(said) < len(ADDRESS):
-        raise ValueError(f"{next(n for n in ADDRESS if n not in said)}: missing, where {', '.join(said)} is set")
-    if not said and not how:
+    where = _where()
+    if where is None:
         return
     patience = _number("EVODEV_PATIENCE", str(PATIENCE), least=1)
-    where: dict[str, Any] = {}
-    if said:
-        count = _number("EVODEV_PROCESSES", said["EVODEV_PROCESSES"], least=1)
-        mine = _number("EVODEV_PROCESS", said["EVODEV_PROCESS"], least=0)
-        if mine >= count:
-            raise ValueError(f"EVODEV_PROCESS: {mine} of {count} processes; they are numbered from 0")
-        if ":" not in said["EVODEV_COORDINATOR"]:
-            raise ValueError(f"EVODEV_COORDINATOR: expected host:port, given {said['EVODEV_COORDINATOR']!r}")
-        # jax would otherwise ask SLURM or MPI which device is ours, and leave the rest of a node idle
-        where = {"coordinator_address": said["EVODEV_COORDINATOR"], "num_processes": count, "process_id": mine}
-        where |= {"cluster_detection_method": "deactivate"}
+    place = "{coordinator_address}, process {process_id} of {num_processes}".format(**where) if where else "what jax detects"
+    # jax ends a process whose others do not come, with much text of its own
+    print(f"processes: joining at {place}, within {patience} s (EVODEV_PATIENCE)", file=sys.stderr, flush=True)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
         jax.distributed.initialize(
@@ -83,9 +71,33 @@ def join() -> None:
             shutdown_timeout_seconds=patience,
         )
     except (RuntimeError, ValueError) as error:
-        source = f"{said['EVODEV_COORDINATOR']}" if said else "what jax detected (EVODEV_DISTRIBUTED=auto)"
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"processes: could not join at {source} within {patience} s (EVODEV_PATIENCE): {reason}") from error
+        raise ValueError(f"processes: could not join at {place}: {' '.join(str(error).split())[:200]}") from error
+
+
+def _where() -> dict[str, Any] | None:
+    """Where to join as jax.distributed takes it; nothing in it if jax is to detect that, None to stay alone."""
+    said = {name: os.environ[name] for name in ADDRESS if os.environ.get(name)}
+    how = os.environ.get("EVODEV_DISTRIBUTED", "")
+    if how not in ("", "auto"):
+        raise ValueError(f"EVODEV_DISTRIBUTED: only 'auto' is known, given {how!r}")
+    if not said:
+        return {} if how else None
+    if len(said) < len(ADDRESS):
+        raise ValueError(f"{next(n for n in ADDRESS if n not in said)}: missing, where {', '.join(said)} is set")
+    address = said["EVODEV_COORDINATOR"]
+    count = _number("EVODEV_PROCESSES", said["EVODEV_PROCESSES"], least=1)
+    mine = _number("EVODEV_PROCESS", said["EVODEV_PROCESS"], least=0)
+    if mine >= count:
+        raise ValueError(f"EVODEV_PROCESS: {mine} of {count} processes; they are numbered from 0")
+    if not re.fullmatch(r".+:\d+", address):
+        raise ValueError(f"EVODEV_COORDINATOR: expected host:port, given {address!r}")
+    # where all is said jax is not to ask SLURM or MPI as well, which would leave it one device of a node
+    return {
+        "coordinator_address": address,
+        "num_processes": count,
+        "process_id": mine,
+        "cluster_detection_method": "deactivate",
+    }
 
 
 def _number(name: str, default: str, *, least: int) -> int:
@@ -98,6 +110,11 @@ def _number(name: str, default: str, *, least: int) -> int:
 def together() -> bool:
     """Whether this process runs its programs together with others."""
     return jax.distributed.is_initialized() and jax.process_count() > 1
+
+
+def size() -> str:
+    """How many run together, in words."""
+    return f"{jax.process_count()} processes, {jax.device_count()} devices"
 
 
 def leads() -> bool:
