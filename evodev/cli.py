@@ -6,11 +6,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from evodev.arguments import experiment_from, take_option
+from evodev.processes import Interrupted, Lost
 
 COMMANDS = {
     "search": "run a search, then compare its champion with baselines and draw the report",
@@ -18,10 +19,12 @@ COMMANDS = {
     "compare": "champion against baselines and controls on held-out lives; several runs: intervals and tests over seeds",
     "report": "(re)draw report.html and figures of a run, or over the seeds of a search with --seeds",
     "grow": "grow a champion: compactness, pictures, npz, safetensors, GraphML, ONNX",
+    "rerun": "run a finished search once more, and say whether it ends with the same numbers",
+    "watch": "show how far a search is that runs in another terminal",
     "list": "decoders, learners, tasks, baselines, strategies, presets",
 }
 
-OPTIONS = {"compare": " [--arms NAME|all ...]"}
+OPTIONS = {"compare": " [--arms NAME|all ...]", "watch": " [--once]"}
 """What else a command on runs takes; --arms once for each baseline, without it the routine ones."""
 
 TOGETHER = ("search", "resume")
@@ -42,7 +45,10 @@ usage: evodev COMMAND [ARGUMENTS] [--debug]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on (``| head``)."""
+    """Entry point; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on (``| head``).
+
+    It is 0 after SIGTERM too, once what was done is safe, and 1 where another process of a run was lost.
+    """
     try:
         try:
             code = run_command(argv)
@@ -78,13 +84,16 @@ def run_command(argv: list[str] | None) -> int:
             near = difflib.get_close_matches(arguments[0], list(COMMANDS), n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise ValueError(f"command: no command {arguments[0]!r}; {hint}Commands: {', '.join(COMMANDS)}")
-        prepare_jax()
+        if arguments[0] != "watch":  # which must not take a device from the search that it looks at
+            prepare_jax()
         if arguments[0] in TOGETHER and not {"-h", "--help"} & set(arguments):
             from evodev import devices
 
             devices.join()
             if not devices.leads():
-                return follow()
+                from evodev import workflow
+
+                return workflow.follow()
         command: Callable[[list[str]], int] = globals()[f"{arguments[0]}_command"]
         return command(arguments[1:])
     except BrokenPipeError:
@@ -94,6 +103,16 @@ def run_command(argv: list[str] | None) -> int:
             raise
         print("evodev: " + " ".join(str(error).split()), file=sys.stderr)
         return 2
+    except Interrupted as stop:
+        say(str(stop))
+        if arguments[0] in TOGETHER:  # the others were asked too, and leave
+            from evodev import devices
+
+            devices.leave()
+        return stop.code
+    except Lost as error:
+        say(f"evodev: {error}")
+        return 1
     except KeyboardInterrupt:
         print("evodev: stopped", file=sys.stderr)
         return 130
@@ -106,37 +125,6 @@ def prepare_jax() -> None:
     devices.prepare_jax()
 
 
-# progress
-
-
-@contextlib.contextmanager
-def search_progress(title: str, generations: int) -> Iterator[Any]:
-    """A bar with generation, fitness, validation, failed lives, lives a second and time left; yields the watcher."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("[bold]{task.description}"), BarColumn(bar_width=20), TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TextColumn("{task.fields[state]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=generations, state="compiling")
-
-        def watch(engine: Any, state: Any, records: list[dict[str, Any]]) -> None:
-            last = records[-1]
-            rate = engine.population * engine.schedule.lives / last["seconds"]
-            text = (
-                f"fitness {last['fitness_mean']:.3f}  validation {last['validation_centroid']:.3f}  "
-                f"failed {last['failed']:.1%}  {rate:,.0f} lives/s"
-            )
-            bar.update(task, completed=last["generation"], state=text)
-            if not console.is_terminal:
-                console.print(f"{title} generation {last['generation']}/{generations}  {text}", highlight=False, soft_wrap=True)
-
-        yield watch
-
-
 def say(line: str) -> None:
     """A line of progress, apart from results."""
     print(line, file=sys.stderr, flush=True)
@@ -145,40 +133,24 @@ def say(line: str) -> None:
 # commands
 
 
-def finish(run: Any) -> int:
-    """Search, from wherever it is."""
-    from evodev import devices, workflow
+def finish(run: Any, *, track: bool = False) -> None:
+    """Search, from wherever it is; tracked if asked for, or if it was before."""
+    from evodev import devices, tracking, workflow
+    from evodev.progress import search_progress
 
     if devices.together():
         say(f"{devices.size()}; should one be lost, go on with: evodev resume {run.path}")
-    try:
-        with search_progress(run.path.name, run.experiment.schedule.generations) as watch:
-            workflow.search(run, watch=watch, warn=lambda line: say(f"warning: {line}"))
-    except workflow.Interrupted:
-        say(f"stopped and checkpointed; go on with: evodev resume {run.path}")
-        devices.leave()
-        return 130
-    except workflow.Lost as error:
-        say(f"evodev: {error}; go on with: evodev resume {run.path}")
-        return 1
+    with contextlib.ExitStack() as stack:
+        watchers = [stack.enter_context(search_progress(run.path.name, run.experiment.schedule.generations))]
+        if track or (tracking.is_tracked(run.path) and tracking.INSTALLED):
+            watchers.append(stack.enter_context(tracking.tracking(run)))
+
+        def watch(*block: Any) -> None:
+            for watcher in watchers:
+                watcher(*block)
+
+        workflow.search(run, watch=watch, warn=lambda line: say(f"warning: {line}"))
     show_front(run)
-    return 0
-
-
-def follow() -> int:
-    """What processes other than the first do of a search; they write and print nothing."""
-    from evodev import devices, workflow
-
-    try:
-        workflow.follow()
-    except workflow.Lost as error:
-        say(f"evodev: {error}")
-        return 1
-    except workflow.Interrupted:
-        devices.leave()
-        return 130
-    devices.leave()
-    return 0
 
 
 def conclude(run: Any) -> None:
@@ -215,10 +187,13 @@ def show_front(run: Any) -> None:
 def search_command(arguments: list[str]) -> int:
     """evodev search"""
     name, experiment, options = experiment_from(arguments)
-    from evodev import workflow
+    from evodev import tracking, workflow
     from evodev.files import fresh_path, read_json
-    from evodev.runs import Run, command_line
+    from evodev.manifest import command_line
+    from evodev.runs import Run
 
+    if options.track:
+        tracking.refuse_untracked()
     base = options.out or fresh_path(Path("runs") / name)
     if options.seeds == 1:
         runs = [Run.create(base, experiment, command=command_line())]
@@ -227,9 +202,7 @@ def search_command(arguments: list[str]) -> int:
     began = time.perf_counter()
     for run in runs:
         say(f"run: {run.path}")
-        code = finish(run)
-        if code:
-            return code
+        finish(run, track=options.track)
         say(f"search: {time.perf_counter() - began:.0f} s so far")
     workflow.alone()
     if options.search_only:
@@ -262,11 +235,10 @@ def resume_command(arguments: list[str]) -> int:
 
     (path,) = _run_argument(arguments, "resume")
     run = Run.open(path)
-    code = finish(run)
-    if not code:
-        workflow.alone()
-        conclude(run)
-    return code
+    finish(run)
+    workflow.alone()
+    conclude(run)
+    return 0
 
 
 def compare_command(arguments: list[str]) -> int:
@@ -294,10 +266,45 @@ def report_command(arguments: list[str]) -> int:
     return 0
 
 
+def rerun_command(arguments: list[str]) -> int:
+    """evodev rerun; 1 if the numbers are not the same"""
+    (path,) = _run_argument(arguments, "rerun")
+    from evodev.manifest import divide_as
+
+    divide_as(path / "manifest.json")  # before what follows makes jax count its devices
+    from evodev.rerun import rerun
+    from evodev.runs import Run
+
+    try:
+        _, verdict = rerun(Run.open(path), search=finish, say=say)
+    except Interrupted:
+        say(f"and to be told whether it matches: evodev rerun {path}")
+        raise
+    print("\n".join(verdict.lines()))
+    return int(bool(verdict.unequal))
+
+
+def watch_command(arguments: list[str]) -> int:
+    """evodev watch"""
+    from evodev.progress import watch
+
+    once = "--once" in arguments
+    (path,) = _run_argument([a for a in arguments if a != "--once"], "watch")
+    seeds = sorted(path.glob("seed-*/config.yaml"), key=lambda p: (len(p.parent.name), p))
+    if not (path / "config.yaml").is_file() and not seeds:
+        from evodev.runs import Run
+
+        Run.open(path)  # says what is wrong; otherwise not imported, as it makes jax take hold of a device
+    for found in [path] if (path / "config.yaml").is_file() else [p.parent for p in seeds]:
+        watch(found, once=once)
+    return 0
+
+
 def grow_command(arguments: list[str]) -> int:
     """evodev grow"""
     from evodev import onnx, workflow
     from evodev.compactness import COUNTED, compactness
+    from evodev.files import inside
     from evodev.network import disconnected, synapse_counts
     from evodev.runs import load_champion
 
@@ -305,7 +312,7 @@ def grow_command(arguments: list[str]) -> int:
     out = take_option(rest, "--out")
     (path,) = _run_argument(rest, "grow")
     champion = load_champion(path)
-    folder = Path(out) if out else (path if path.is_dir() else path.parent) / "network"
+    folder = Path(out) if out else inside(path if path.is_dir() else path.parent, "network")
     network, paths = workflow.grow(champion, folder)
     organism = champion.organism
     lines = [

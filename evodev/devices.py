@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,6 +15,8 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from evodev.processes import Lost
 
 SUBJECTS, LIVES = "subjects", "lives"
 """Axes of every mesh."""
@@ -138,7 +141,7 @@ def abandon(code: int) -> NoReturn:
 # the mesh
 
 
-def available() -> list[jax.Device]:
+def available() -> list[Any]:
     """The devices of all processes while they run together, else this process's own."""
     return jax.devices() if together() else jax.local_devices()
 
@@ -165,6 +168,22 @@ def mesh_of(shape: tuple[int, int]) -> Mesh:
 def everywhere(mesh: Mesh) -> NamedSharding:
     """Whole on every device of a mesh."""
     return NamedSharding(mesh, PartitionSpec())
+
+
+@contextlib.contextmanager
+def noticing(way_on: str = "") -> Iterator[None]:
+    """Says plainly that a program of many processes broke off because one of them did, and the way on.
+
+    Raises:
+        Lost: in place of what jax raises.
+    """
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if not together():
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise Lost(f"another process of this run died or could not go on ({reason}){way_on}") from error
 
 
 # what is told

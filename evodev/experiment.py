@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from evodev.comparison import Comparison
 from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS, Cells, Decoder, Refinement, Sparsity, Wiring
 from evodev.fitness import WITHOUT_PHASES, Fitness
 from evodev.learners import LEARNERS, Learner
+from evodev.measurement import Comparison
 from evodev.organism import Organism
 from evodev.search import Schedule, Search
 from evodev.strategies import Strategy
@@ -119,6 +119,16 @@ def fitted(substrate: Substrate, task: Task, learner: Learner | None = None) -> 
     if last.size != task.outputs:
         last = dataclasses.replace(last, grid=(task.outputs,), types=1)
     return dataclasses.replace(substrate, populations=(first, *middle, last))
+
+
+def trajectory(experiment: Experiment) -> dict[str, Any]:
+    """All that the numbers of a search depend on, as plain data.
+
+    Not of it: how the champion is compared, how the search was put on a device, how many checkpoints are kept.
+    """
+    schedule = dataclasses.replace(experiment.schedule, chunk=0, keep=Schedule.keep)
+    plain = to_plain(dataclasses.replace(experiment, schedule=schedule))
+    return {name: value for name, value in plain.items() if name != "comparison"}
 
 
 def to_plain(value: Any, where: str = "config") -> Any:

@@ -13,7 +13,7 @@ from flax import struct
 
 from evodev.ranking import top_mask
 from evodev.substrate import Population, Projection, Substrate
-from evodev.types import Array, Float, Inputs, Matrix, Outputs, Scalar, Vector
+from evodev.types import Array, Bool, Flag, Float, Inputs, Matrix, Outputs, Scalar, Vector
 
 Forward = Callable[["Network", Inputs], Outputs]
 
@@ -98,23 +98,49 @@ def synapses(network: Network) -> Scalar:
     return jnp.stack([jnp.asarray(count) for count in synapse_counts(network).values()]).sum()
 
 
-def disconnected(substrate: Substrate, network: Network) -> dict[str, np.ndarray]:
-    """Living neurons that no path of synapses leads to from the inputs, by index; populations without any are left out.
+def reached(substrate: Substrate, network: Network) -> dict[str, Bool[Array, " n"]]:
+    """Living neurons of each population that a path of synapses leads to from the inputs; the inputs too.
 
-    An output among them answers whatever it is asked with a constant. In a modular substrate every population that nothing
-    projects to is an input. For a grown network, not inside a compiled program.
+    In a modular substrate every population that nothing projects to is an input.
     """
-    masks = {name: np.asarray(mask) > 0 for name, mask in network.masks.items()}
-    alive = {name: np.asarray(lives) > 0 for name, lives in network.alive.items()}
+    alive = {name: lives > 0 for name, lives in network.alive.items()}
     fed = {p.name for p in substrate.populations if substrate.modular and not substrate.into(p.name)} | {substrate.input.name}
-    reached = {p.name: alive[p.name] & (p.name in fed) for p in substrate.populations}
-    grew = True
-    while grew:
-        before = sum(int(r.sum()) for r in reached.values())
-        for p in substrate.projections:
-            reached[p.post] |= alive[p.post] & masks[p.name][reached[p.pre]].any(0)
-        grew = sum(int(r.sum()) for r in reached.values()) > before
-    return {name: np.flatnonzero(alive[name] & ~r) for name, r in reached.items() if (alive[name] & ~r).any()}
+    start = {name: lives & (name in fed) for name, lives in alive.items()}
+
+    def sweep(found: dict[str, Array]) -> dict[str, Array]:
+        found = dict(found)
+        for p in (p for population in substrate.populations for p in substrate.into(population.name)):
+            found[p.post] |= alive[p.post] & (found[p.pre].astype(jnp.float32) @ network.masks[p.name] > 0)
+        return found
+
+    if not substrate.modular and not any(map(substrate.is_recurrent, substrate.projections)):
+        return sweep(start)  # what sends was reached, if ever, before what receives
+
+    def grew(pair: tuple[dict[str, Array], dict[str, Array]]) -> Array:
+        before, after = pair
+        return jnp.stack([(after[name] != before[name]).any() for name in after]).any()
+
+    return jax.lax.while_loop(grew, lambda pair: (pair[1], sweep(pair[1])), (start, sweep(start)))[1]
+
+
+def collapsed(substrate: Substrate, network: Network) -> Flag:
+    """Whether no path of synapses leads from an input to an output, so that every question has the same answer.
+
+    In a modular substrate, and where a network is not neuron by neuron that of its substrate (a convolution's kernels):
+    whether there is no synapse at all.
+    """
+    own = {p.name: p.size for p in substrate.populations} == {name: lives.size for name, lives in network.alive.items()}
+    return synapses(network) == 0 if substrate.modular or not own else ~reached(substrate, network)[substrate.output.name].any()
+
+
+def disconnected(substrate: Substrate, network: Network) -> dict[str, np.ndarray]:
+    """Living neurons that are not :func:`reached`, by index; populations without any are left out.
+
+    An output among them answers whatever it is asked with a constant. Not inside a compiled program.
+    """
+    found = reached(substrate, network)
+    cut = {name: np.asarray((lives > 0) & ~found[name]) for name, lives in network.alive.items()}
+    return {name: np.flatnonzero(neurons) for name, neurons in cut.items() if neurons.any()}
 
 
 _ACTIVATE: dict[str, Callable[[Array], Array]] = {

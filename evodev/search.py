@@ -14,6 +14,7 @@ from evodev.chunks import Chunk, choose_chunk
 from evodev.devices import device_count, division, everywhere, mesh_of
 from evodev.evaluation import evaluate_organism, sample_lives
 from evodev.fitness import Fitness
+from evodev.health import examine
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
 from evodev.strategies import Strategy, strong
@@ -52,6 +53,7 @@ class Schedule:
         block: generations compiled into one device program.
         probes: moments after birth at which a life is probed, at most.
         chunk: genomes evaluated together; 0 chooses by cache or memory.
+        keep: checkpoints kept: the newest, and others to fall back on.
     """
 
     generations: int = 300
@@ -60,9 +62,10 @@ class Schedule:
     block: int = 10
     probes: int = 8
     chunk: int = 0
+    keep: int = 3
 
     def __post_init__(self) -> None:
-        for name in ("generations", "lives", "validation_lives", "block", "probes"):
+        for name in ("generations", "lives", "validation_lives", "block", "probes", "keep"):
             if getattr(self, name) < 1:
                 raise ValueError(f"schedule: {name} must be at least 1, given {getattr(self, name)}")
         if self.chunk < 0:
@@ -252,24 +255,27 @@ class Search:
         fitness = self.fitness(log, self.probe_steps).mean(1)
         merit = self.fitness.merit(log, self.probe_steps)
         strategy, _ = self.algorithm.tell(key_tell, genomes, -merit.reshape(genomes.shape[:-1]), strategy, self.params)
+        told = self.fitness.trade_off(log, self.probe_steps) if self.fitness.objectives else merit[:, None]
+        sigmas = self.strategy.sigma, self.strategy.sigma_final
+        strategy, signs = examine(state.strategy, strategy, told, genomes, log, sigmas)
         centre = strategy.population if self.strategy.is_population_based else strategy.mean
         record = {
             "fitness_min": fitness.min(),
             "fitness_mean": fitness.mean(),
             "fitness_max": fitness.max(),
-            "failed": log.failed.mean(),
             "density": (log.synapses.mean(1) / self.organism.substrate.synapses).mean(),
-            "genome_norm": jnp.linalg.norm(centre.reshape(-1, self.spec.size).mean(0)),
+            "genome_norm": jnp.nan_to_num(jnp.linalg.norm(centre.reshape(-1, self.spec.size).mean(0))),
+            **signs,
         }
         if self.fitness.objectives:
             first = merit >= 0
-            record |= {"front": first, "objectives": self.fitness.trade_off(log, self.probe_steps)}
+            record |= {"front": first, "objectives": told}
         best = jnp.where(first, fitness, -jnp.inf).argmax() if self.fitness.objectives else fitness.argmax()
         state = replace(
             state,
             strategy=strategy,
             generation=state.generation + 1,
             centroid=centre.reshape(-1, self.spec.size).mean(0),
-            best=flat[best],
+            best=jnp.where(signs["flat"], state.best, flat[best]),  # of equals none is the best, and all may have diverged
         )
         return state, record

@@ -1,14 +1,11 @@
 """What the commands do, as library calls: search, compare, report and grow on run directories."""
 
-import contextlib
 import dataclasses
 import io
 import json
-import signal
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,9 +21,11 @@ from evodev.baselines import Setting
 from evodev.chunks import Chunk
 from evodev.comparison import champion_arms, judge, synapses_of
 from evodev.decoders import Decoder
-from evodev.experiment import Experiment, from_plain, to_plain
+from evodev.experiment import Experiment, from_plain, to_plain, trajectory
 from evodev.files import RunError, refuse_existing, write_files, write_json, write_new
+from evodev.health import health
 from evodev.network import Network
+from evodev.processes import Interrupted, end_on_sigterm, only_writer, stop_on_signal
 from evodev.report import figures
 from evodev.report.page import ReportData, build
 from evodev.runs import Champion, Run, load_champion
@@ -37,47 +36,6 @@ from evodev.types import Genome, Key
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
 Watcher = Callable[[Search, SearchState, list[dict[str, Any]]], None]
 Say = Callable[[str], None]
-
-
-class Interrupted(Exception):
-    """The user asked to stop; the search is checkpointed."""
-
-
-class Lost(Exception):
-    """Another process of the run is gone, and with it what this one was computing."""
-
-
-@contextlib.contextmanager
-def _together() -> Iterator[None]:
-    """Says it plainly when a program that many processes run breaks off because one of them does."""
-    try:
-        yield
-    except jax.errors.JaxRuntimeError as error:
-        if not devices.together():
-            raise
-        reason = " ".join(str(error).split())[:200]
-        raise Lost(f"another process of this run died or could not go on ({reason})") from error
-
-
-@contextlib.contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C stops at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def handle(number: int, frame: Any) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.warn) -> SearchState:
@@ -94,21 +52,23 @@ def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.w
         Interrupted: after Ctrl-C or SIGTERM, once the search is checkpointed.
         Lost: if another process of the run is gone; the checkpoints are there to go on from.
     """
-    engine = run.experiment.search()
-    with _together():
+    with devices.noticing(f"; go on with: evodev resume {run.path}"), stop_on_signal() as stop, run.writing():
+        engine = run.experiment.search()
         devices.shared_text(json.dumps({"experiment": to_plain(run.experiment), "chunk": engine.chunk}))
         state = engine.start()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        found = run.restore(state)
-    for warning in caught:
-        if "checkpoint" in str(warning.message):
-            warn(str(warning.message))
-    run.forget_after(int((found or state).generation))
-    saved = time.monotonic()
-    with _together(), _stop_on_signal() as stop:
-        state = devices.shared(found or state)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            state = run.restore(state) or state
+        for warning in caught:
+            if "checkpoint" in str(warning.message):
+                warn(str(warning.message))
+        run.forget_after(int(state.generation))
+        state = devices.shared(state)
+        saved = time.monotonic()
+        asked = devices.anyone(stop.is_set())
         while int(state.generation) < run.experiment.schedule.generations:
+            if asked:
+                raise Interrupted(run.path, stop.by)
             began = time.perf_counter()
             state, records = engine.advance(state)
             seconds = (time.perf_counter() - began) / len(records)
@@ -116,49 +76,53 @@ def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.w
             run.append_metrics(records)
             watch(engine, state, records)
             last = int(state.generation) >= run.experiment.schedule.generations
-            if devices.anyone(stop.is_set()):
-                stop.set()
-            if last or stop.is_set() or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            asked = devices.anyone(stop.is_set())
+            if last or asked or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
                 run.save(state)
                 saved = time.monotonic()
-            if stop.is_set() and not last:
-                raise Interrupted
         run.save_champion(state)
         save_front(run)
-        if stop.is_set():  # in the last block: there is a champion, but nobody wants to wait for what follows
-            raise Interrupted
+        if devices.anyone(stop.is_set()):  # in the last block: there is a champion, but nobody wants to wait for what follows
+            raise Interrupted(run.path, stop.by)
     return state
 
 
-def follow() -> None:
+def follow() -> int:
     """What a process other than the first does: every block of every search that the first runs, and no file.
 
+    Returns:
+        Its exit code, as that of the first.
+
     Raises:
-        Interrupted: when any process was asked to stop.
         Lost: if another process is gone.
     """
-    with _together(), _stop_on_signal() as stop:
+    with devices.noticing(), stop_on_signal() as stop:
         while told := json.loads(devices.shared_text()):
             engine = from_plain(Experiment, told["experiment"]).search()
             engine.chunk = Chunk(*told["chunk"])
             state = devices.shared(engine.start())
-            while int(state.generation) < engine.schedule.generations:
+            asked = devices.anyone(stop.is_set())
+            while int(state.generation) < engine.schedule.generations and not asked:
                 state, _ = engine.advance(state)
-                if devices.anyone(stop.is_set()):
-                    raise Interrupted
+                asked = devices.anyone(stop.is_set())
+            if int(state.generation) < engine.schedule.generations or devices.anyone(stop.is_set()):
+                devices.leave()
+                return Interrupted(Path(), stop.by).code
+    devices.leave()
+    return 0
 
 
 def alone() -> None:
     """The first process has no further search, and goes on without the others."""
     if devices.together():
-        with _together():
+        with devices.noticing():
             devices.shared_text(json.dumps(None))
         devices.leave()
 
 
 def save_front(run: Run) -> None:
     """front.json of a search by several objectives: the first front of its last generation, on its train lives."""
-    last = run.metrics()[-1]
+    last = next(iter(run.metrics()[-1:]), {})
     if "front" in last:
         about = {"generation": last["generation"], "split": "train", "objectives": list(run.experiment.fitness.objectives)}
         run.write_json("front.json", {"schema_version": 1, **about, "front": last["front"]})
@@ -168,9 +132,17 @@ def compare_run(run: Run, *, names: Sequence[str] | None = None, say: Say = lamb
     """Champion against baselines and controls, the routine ones or those named; writes and returns comparison.json.
 
     Raises:
-        RunError: if the run has no champion yet.
+        RunError: if the run has no champion yet, or another process writes there.
         ValueError: for a name that no baseline has.
+        Interrupted: after SIGTERM; arms that were measured are kept.
     """
+    with end_on_sigterm(run.path), run.writing():
+        result = _compared(run, names, say)
+        run.write_json("comparison.json", result)
+    return result
+
+
+def _compared(run: Run, names: Sequence[str] | None, say: Say) -> dict[str, Any]:
     if not (run.path / "champion.json").exists():
         raise RunError(f"run: {run.path} has no champion yet; finish it with `evodev resume {run.path}`")
     champion = load_champion(run.path)
@@ -200,30 +172,29 @@ def compare_run(run: Run, *, names: Sequence[str] | None = None, say: Say = lamb
         kept=run.arms,
         say=say,
     )
+    result["health"] = health(metrics)
     result["ledger"]["search"]["seconds"] = sum(r.get("seconds", 0.0) for r in metrics)
     result["ledger"]["search_seconds"] = result["ledger"]["search"]["seconds"]
     result["ledger"]["comparison_seconds"] = time.perf_counter() - began
-    run.write_json("comparison.json", result)
     return result
 
 
 def comparison_of(run: Run, *, say: Say = lambda line: None) -> dict[str, Any]:
     """comparison.json if the run has one, else :func:`compare_run`."""
-    return run.read_json("comparison.json") if (run.path / "comparison.json").exists() else compare_run(run, say=say)
+    return run.comparison() or compare_run(run, say=say)
 
 
 def report_run(run: Run) -> Path:
     """(Re)draw report.html and its figures; returns the page's path."""
-    comparison = run.read_json("comparison.json") if (run.path / "comparison.json").exists() else None
-    page, figures = build(report_data(run, load_champion(run.path), comparison))
-    for name, image in figures.items():
-        run.write_bytes(name, image)
-    return run.write_bytes("report.html", page.encode())
+    with end_on_sigterm(run.path), run.writing():
+        page, figures = build(report_data(run, load_champion(run.path), run.comparison()))
+        write_files(run.path, {**figures, "report.html": page.encode()})
+    return run.path / "report.html"
 
 
 def report_data(run: Run, champion: Champion, comparison: dict[str, Any] | None) -> ReportData:
     """What the report of a run shows; ``comparison`` may be that of several runs."""
-    about = run.read_json("manifest.json")
+    about = run.manifest()
     return ReportData(
         name=run.path.name,
         command=about.get("command", ""),
@@ -255,7 +226,8 @@ def report_seeds(base: Path, runs: Sequence[Run]) -> Path:
     note += f" Not compared yet: {', '.join(missing)}." if missing else ""
     data = report_data(best, champions[best.path.name], merged)
     page, figures = build(dataclasses.replace(data, name=base.name, seeds_note=note))
-    write_files(base, {**figures, "report.html": page.encode()})
+    with only_writer(base):
+        write_files(base, {**figures, "report.html": page.encode()})
     return base / "report.html"
 
 
@@ -273,7 +245,8 @@ def search_seeds(base: Path, experiment: Experiment, seeds: int, *, command: str
 def merge_seeds(base: Path, runs: Sequence[Run]) -> dict[str, Any]:
     """The comparison over the seeds of :func:`search_seeds`; writes and returns ``base``'s comparison.json."""
     merged = compare_runs(runs)
-    write_json(base / "comparison.json", merged)
+    with only_writer(base):
+        write_json(base / "comparison.json", merged)
     return merged
 
 
@@ -304,17 +277,10 @@ def refuse_unlike(runs: Sequence[Run]) -> None:
             before = seen[run.experiment.seed].path
             raise RunError(f"compare: {before} and {run.path} have the same seed; one search counts once")
         seen[run.experiment.seed] = run
-        parts, like = (_search_of(r.experiment) for r in (run, runs[0]))
-        unlike = [name for name in parts if parts[name] != like[name]]
+        parts, like = (trajectory(r.experiment) for r in (run, runs[0]))
+        unlike = [name for name in parts if parts[name] != like[name] and name != "seed"]
         if unlike:
             raise RunError(f"compare: {runs[0].path} and {run.path} differ in {unlike[0]}; only seeds of one search are merged")
-
-
-def _search_of(experiment: Experiment) -> dict[str, Any]:
-    """What makes a search but for its seed; how its champion is compared is not of it, nor how it was put on a device."""
-    schedule = dataclasses.replace(experiment.schedule, chunk=0)
-    plain = to_plain(dataclasses.replace(experiment, schedule=schedule))
-    return {name: value for name, value in plain.items() if name not in ("seed", "comparison")}
 
 
 def grow(champion: Champion, out: Path) -> tuple[Network, list[Path]]:

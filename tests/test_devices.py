@@ -26,8 +26,8 @@ from evodev.search import Schedule
 from evodev.strategies import Strategy
 from tests.tiny import digits_experiment
 
-GENERATIONS, BLOCK, STOPPED = 24, 2, 8
-DEADLINE, PATIENCE = 240, 15
+GENERATIONS, BLOCK, STOPPED = 12, 2, 4
+DEADLINE, PATIENCE = 480, 60
 EXPERIMENT = digits_experiment(
     strategy=Strategy("Open_ES", 6), schedule=Schedule(GENERATIONS, lives=2, validation_lives=2, block=BLOCK, probes=2)
 )

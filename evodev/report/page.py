@@ -14,6 +14,8 @@ import numpy as np
 
 from evodev.decoders import Decoder
 from evodev.decoders.base import Tissue
+from evodev.health import SIGNS, health, health_line
+from evodev.manifest import flat
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.report import figures
@@ -121,7 +123,7 @@ def build(data: ReportData) -> tuple[str, dict[str, bytes]]:
         genes=data.organism.genome_spec.genes,
         command=data.command,
         seeds_note=data.seeds_note,
-        manifest=flat({key: value for key, value in data.manifest.items() if key != "command"}),
+        manifest=[(k, str(v)) for k, v in flat(data.manifest).items() if k != "command" and v not in (None, "")],
         config=data.config,
     )
     return html, {p.file: p.png for p in [*results, *search, *champion, genome]}
@@ -264,8 +266,9 @@ def search_figures(data: ReportData) -> list[Picture]:
         "Train fitness is on fresh lives in every generation, and noisy for that; validation is always on the same "
         "lives. The star is where the champion was found. Train fitness far below the rest is cut off."
     )
-    failed = data.metrics[-1].get("failed", 0.0)
-    text += f" In the last generation {failed:.1%} of train lives diverged." if failed else ""
+    found = health(data.metrics)
+    text += f" Health: {health_line(found)}."
+    text += "".join(f" {name.replace('_', ' ').capitalize()}: {meaning}." for name, meaning in SIGNS.items() if found[name])
     return [Picture("search.png", figures.search_curve(data.metrics, lives), "The search", text)]
 
 
@@ -318,14 +321,3 @@ def genome_figure(data: ReportData) -> Picture:
 def unbroken(text: str) -> str:
     """Text in which a number stays on one line with its interval."""
     return re.sub(r"(\S) \[([^][]*), ([^][]*)\]", "\\1\N{NO-BREAK SPACE}[\\2,\N{NO-BREAK SPACE}\\3]", text)
-
-
-def flat(manifest: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested mapping -> lines of key and text; empty values are left out."""
-    out: list[tuple[str, str]] = []
-    for key, value in manifest.items():
-        if isinstance(value, Mapping):
-            out += flat(value, f"{prefix}{key} / ")
-        elif value not in (None, ""):
-            out.append((f"{prefix}{key}", str(value)))
-    return out
