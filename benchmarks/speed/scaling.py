@@ -186,7 +186,7 @@ def main() -> None:
 
     rows = rows_of(found)
     for row in rows:
-        print(f"{row['label']:62} {row['measured'] if row['measured'] is not None else '-':>12}  {row['reference']}")
+        print(f"{row['label']:62} {row.get('measured')}  {row.get('reference')}")
     budget = f"median of {options.rounds} rounds of {BLOCK} generations"
     write_result("speed", "scaling", rows, command=COMMAND, seeds=1, budget=budget, figure="scaling.png")
     draw(found, result_path("speed", "scaling").with_suffix(".png"))

@@ -112,5 +112,5 @@ def draw(found: Found, path: Path) -> None:
     right.axhline(1, color="0.6", lw=1)
     right.set_xticks(range(len(names)), names, rotation=25)
     right.set(xlabel="population x lives", ylabel="times as fast as one device")
-    right.legend(frameon=False)
+    right.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     figure.savefig(path, dpi=130)
