@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Literal
 
 import jax
@@ -113,11 +113,9 @@ class Search:
 
     def start(self, initial: Genome | None = None) -> SearchState:
         """State before the first generation, at a given genome or at a random one."""
-        if initial is None:
-            initial = self.spec.init(key=jax.random.fold_in(self.root, 0x9E57))
-        if initial.shape != (self.spec.size,):
+        if initial is not None and initial.shape != (self.spec.size,):
             raise ValueError(f"genome: expected {self.spec.size} numbers to start from, given shape {initial.shape}")
-        return self._compiled(self._start)(self.root, np.asarray(initial))
+        return self._compiled(self._start)(self.root, initial)
 
     def advance(self, state: SearchState) -> tuple[SearchState, list[dict[str, Any]]]:
         """Run one block (or what is left); returns one record a generation, the last with validation scores.
@@ -130,7 +128,8 @@ class Search:
         begin = int(state.generation)
         # a fresh, a restored and a carried state enter the same program, laid out alike: bit for bit needs that
         state = jax.device_get(state)
-        state, (history, validation) = self._block(count)(self.root, state)
+        state, history = self._generations(self.root, state, count)
+        state, validation = self._validated(self.root, state)
         history, validation = jax.device_get((history, validation))
         first, objectives = history.pop("front", None), history.pop("objectives", None)
         records: list[dict[str, Any]] = [
@@ -144,7 +143,7 @@ class Search:
         records[-1] |= {name: float(value) for name, value in validation.items()}
         if first is not None:
             # sorted by the first objective, the best first
-            points = np.unique(objectives[-1][first[-1]], axis=0)[::-1]
+            points = np.unique(objectives[count - 1][first[count - 1]], axis=0)[::-1]
             records[-1]["front"] = [dict(zip(self.fitness.objectives, point.tolist(), strict=True)) for point in points]
         return state, records
 
@@ -179,7 +178,9 @@ class Search:
             online=self.fitness.needs_online,
         )
 
-    def _start(self, root: Key, initial: Genome) -> SearchState:
+    def _start(self, root: Key, initial: Genome | None) -> SearchState:
+        if initial is None:
+            initial = self.spec.init(key=jax.random.fold_in(root, 0x9E57))
         key = jax.random.fold_in(root, 0x5747A27)
         key_population, key_lives, key_strategy = jax.random.split(key, 3)
         if self.strategy.is_population_based:
@@ -209,22 +210,33 @@ class Search:
         )
         return strong(state)
 
-    @cached_property
-    def _blocks(self) -> dict[int, Any]:
-        return {}
+    # Two programs: the first generation does not wait for the second to be compiled. The root is told, not known: searches
+    # that differ in their seed alone are one program; and so is how many generations to go, up to a block.
 
-    def _block(self, count: int) -> Any:
-        if count not in self._blocks:
-            self._blocks[count] = self._compiled(partial(self._run_block, count), donate_argnums=1)
-        return self._blocks[count]
+    @cached_property
+    def _generations(self) -> Any:
+        return self._compiled(self._run_generations, donate_argnums=1)
+
+    @cached_property
+    def _validated(self) -> Any:
+        return self._compiled(self._validate, donate_argnums=1)
 
     def _compiled(self, function: Callable[..., Any], **options: Any) -> Any:
         """Whole in and whole out on every device: a search of many processes is the same in each."""
         return jax.jit(function, in_shardings=self._everywhere, out_shardings=self._everywhere, **options)
 
-    def _run_block(self, count: int, root: Key, state: SearchState) -> tuple[SearchState, Any]:
-        # the root is told, not known: searches that differ in their seed alone are one program, compiled once
-        state, history = jax.lax.scan(lambda s, _: self._generation(root, s), state, None, length=count)
+    def _run_generations(self, root: Key, state: SearchState, count: Count) -> tuple[SearchState, dict[str, Array]]:
+        generation = jax.jit(self._generation)  # traced once, for its shapes and for the loop
+
+        def turn(i: Count, carry: tuple[SearchState, dict[str, Array]]) -> tuple[SearchState, dict[str, Array]]:
+            state, record = generation(root, carry[0])
+            return state, jax.tree.map(lambda all_of, one: all_of.at[i].set(one), carry[1], record)
+
+        record = generation.eval_shape(root, state)[1]
+        history = jax.tree.map(lambda x: jnp.zeros((self.schedule.block, *x.shape), x.dtype), record)
+        return jax.lax.fori_loop(0, count, turn, (state, history))
+
+    def _validate(self, root: Key, state: SearchState) -> tuple[SearchState, dict[str, Array]]:
         candidates = jnp.stack([state.centroid, state.best])
         key = jax.random.fold_in(root, 0x7A11DA7E)
         fitness, failed, _ = self.evaluate(candidates, "validation", self.schedule.validation_lives, key=key)
@@ -244,7 +256,7 @@ class Search:
             "validation_champion": state.champion_validation,
             "validation_failed": failed.mean(),
         }
-        return strong(state), (history, validation)
+        return strong(state), validation
 
     def _generation(self, root: Key, state: SearchState) -> tuple[SearchState, dict[str, Array]]:
         key = jax.random.fold_in(jax.random.fold_in(root, 1), state.generation)
@@ -278,4 +290,4 @@ class Search:
             centroid=centre.reshape(-1, self.spec.size).mean(0),
             best=jnp.where(signs["flat"], state.best, flat[best]),  # of equals none is the best, and all may have diverged
         )
-        return state, record
+        return strong(state), record

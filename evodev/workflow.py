@@ -1,41 +1,34 @@
 """What the commands do, as library calls: search, compare, report and grow on run directories."""
 
 import dataclasses
-import io
 import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import jax
-import networkx as nx
-import numpy as np
 import yaml
-from safetensors.numpy import save as safetensors
 
-from evodev import devices, onnx
+from evodev import devices
 from evodev.across import across_runs
 from evodev.baselines import Setting
 from evodev.chunks import Chunk
 from evodev.comparison import champion_arms, judge, synapses_of
-from evodev.decoders import Decoder
 from evodev.experiment import Experiment, from_plain, to_plain, trajectory
 from evodev.files import RunError, refuse_existing, write_files, write_json, write_new
 from evodev.health import health
 from evodev.network import Network
 from evodev.processes import Interrupted, end_on_sigterm, only_writer, stop_on_signal
-from evodev.report import figures
-from evodev.report.page import ReportData, build
+from evodev.report import ReportData
 from evodev.runs import Champion, Run, load_champion
 from evodev.search import Search, SearchState
-from evodev.substrate import Substrate
-from evodev.types import Genome, Key
 
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
 Watcher = Callable[[Search, SearchState, list[dict[str, Any]]], None]
 Say = Callable[[str], None]
+# pictures and exports take seconds to import and are imported where they are made: a search waits for none of them
 
 
 def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.warn) -> SearchState:
@@ -186,6 +179,8 @@ def comparison_of(run: Run, *, say: Say = lambda line: None) -> dict[str, Any]:
 
 def report_run(run: Run) -> Path:
     """(Re)draw report.html and its figures; returns the page's path."""
+    from evodev.report.page import build
+
     with end_on_sigterm(run.path), run.writing():
         page, figures = build(report_data(run, load_champion(run.path), run.comparison()))
         write_files(run.path, {**figures, "report.html": page.encode()})
@@ -215,6 +210,8 @@ def report_seeds(base: Path, runs: Sequence[Run]) -> Path:
     Raises:
         RunError: if fewer than two of them were compared.
     """
+    from evodev.report.page import build
+
     compared = [run for run in runs if (run.path / "comparison.json").exists()]
     if len(compared) < 2:
         raise RunError(f"run: {len(compared)} of {len(runs)} seeds in {base} compared; `evodev compare` does that, then report")
@@ -292,6 +289,8 @@ def grow(champion: Champion, out: Path) -> tuple[Network, list[Path]]:
     Raises:
         RunError: if a file is there already.
     """
+    from evodev.exports import EXPORTS, pictures
+
     refuse_existing(out, EXPORTS)  # before anything is worked out
     organism = champion.organism
     genome, key = champion.genomes["champion"], jax.random.key(champion.experiment.seed)
@@ -299,68 +298,3 @@ def grow(champion: Champion, out: Path) -> tuple[Network, list[Path]]:
     files = {name: export(organism.substrate, network) for name, export in EXPORTS.items()}
     files |= pictures(champion.experiment.decoder, organism.split(genome)[0], organism.substrate, network, key=key)
     return network, write_new(out, files)
-
-
-def pictures(decoder: Decoder, genome: Genome, substrate: Substrate, network: Network, *, key: Key) -> dict[str, bytes]:
-    """Pictures of a grown network by file name: itself, its matrices, its tissue, receptive fields, a film of its growth."""
-    film = decoder.film(genome, substrate, key=key)
-    out = {
-        "network.png": figures.drawn_network(substrate, network),
-        "matrices.png": figures.matrices(substrate, network),
-        "expression.png": figures.expression_maps(substrate, film[-1].tissue),
-    }
-    fields = [p for p in substrate.projections if p.pre == substrate.input.name and figures.has_fields(substrate, p)]
-    for i, projection in enumerate(fields):
-        out[f"receptive_fields{f'_{i + 1}' * bool(i)}.png"] = figures.receptive_fields(substrate, network, projection)
-    if len(film) > 1:
-        out["growth.gif"] = figures.growth(substrate, film)
-    return out
-
-
-def as_arrays(network: Network) -> dict[str, np.ndarray]:
-    """Everything of a network by name: ``weights/pre->post``, ``biases/population``, ``channels/A/pre->post``."""
-    parts = {"weights": network.weights, "masks": network.masks, "gains": network.gains, "biases": network.biases}
-    parts |= {"alive": network.alive} | {f"channels/{channel}": of for channel, of in network.channels.items()}
-    return {f"{part}/{name}": np.asarray(value) for part, values in parts.items() for name, value in values.items()}
-
-
-def as_npz(substrate: Substrate, network: Network) -> bytes:
-    """:func:`as_arrays` as an npz file."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **cast(dict[str, Any], as_arrays(network)))
-    return buffer.getvalue()
-
-
-def as_safetensors(substrate: Substrate, network: Network) -> bytes:
-    """:func:`as_arrays` as a safetensors file."""
-    return safetensors(as_arrays(network))
-
-
-def as_graphml(substrate: Substrate, network: Network) -> bytes:
-    """:func:`as_graph` as a GraphML file."""
-    buffer = io.BytesIO()
-    nx.write_graphml(as_graph(substrate, network), buffer)
-    return buffer.getvalue()
-
-
-def as_graph(substrate: Substrate, network: Network) -> nx.DiGraph:
-    """The network as a directed graph: neurons with population and coordinates, synapses with weights."""
-    graph = nx.DiGraph()
-    for p in substrate.populations:
-        for i, place in enumerate(p.places):
-            where = {f"x{axis}": float(value) for axis, value in enumerate(place)}
-            graph.add_node(f"{p.name}:{i}", population=p.name, bias=float(network.biases[p.name][i]), **where)
-    for p in substrate.projections:
-        mask, weights = np.asarray(network.masks[p.name]), np.asarray(network.weights[p.name])
-        for i, j in zip(*np.nonzero(mask), strict=True):
-            graph.add_edge(f"{p.pre}:{i}", f"{p.post}:{j}", weight=float(weights[i, j]))
-    return graph
-
-
-EXPORTS: dict[str, Callable[[Substrate, Network], bytes]] = {
-    "network.npz": as_npz,
-    "network.safetensors": as_safetensors,
-    "network.graphml": as_graphml,
-    **({"network.onnx": onnx.to_onnx} if onnx.INSTALLED else {}),
-}
-"""What a grown network is written as, a file each."""

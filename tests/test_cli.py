@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evodev import cli, workflow
+from evodev import cli, exports, workflow
 from evodev.baselines import BASELINES
 from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS, Decoder
 from evodev.decoders.cells.types import CellTypes
@@ -399,7 +399,7 @@ def test_without_onnx_growing_says_which_extra_to_install(
     finished: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("evodev.onnx.INSTALLED", False)
-    monkeypatch.delitem(workflow.EXPORTS, "network.onnx")
+    monkeypatch.delitem(exports.EXPORTS, "network.onnx")
     assert cli.main(["grow", str(finished.path), "--out", "network"]) == 0
     assert not Path("network/network.onnx").exists()
     assert capsys.readouterr().out.endswith("no ONNX file: the package onnx is not installed; pip install 'evodev-jax[onnx]'\n")

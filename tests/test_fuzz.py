@@ -19,8 +19,9 @@ from safetensors.numpy import load_file
 
 from evodev import cli
 from evodev.experiment import Experiment, from_plain, to_plain
+from evodev.exports import as_arrays
+from evodev.progress import search_progress
 from evodev.runs import Champion, Run, load_champion, load_experiment
-from evodev.workflow import as_arrays
 from tests.tiny import digits_experiment
 
 DATA = Path(__file__).parent / "data"
@@ -225,8 +226,9 @@ def test_no_genome_reaches_the_strategy_as_anything_but_a_number() -> None:
 
 # the command line
 
-KNOWN = """search resume compare report grow list --help -h --json --version sine few-shot-digits --out --config --decoder --learner
---generations --seeds --seed --arms --search-only --schedule.lives --strategy.sigma=nan --task.ways 1 0 -1 run all x.yaml -- - = --=
+KNOWN = """search resume compare report grow list --help -h --json --version sine few-shot-digits --out --config --decoder
+--learner --generations --seeds --seed --arms --search-only
+--schedule.lives --strategy.sigma=nan --task.ways 1 0 -1 run all x.yaml -- - = --=
 --arms= --out= --seed=1"""
 words = st.one_of(st.sampled_from(KNOWN.split()), st.text(max_size=6))
 
@@ -257,7 +259,7 @@ def test_whatever_is_typed_is_done_or_refused(
 
 
 def test_a_directory_may_be_called_anything(capsys: pytest.CaptureFixture[str]) -> None:
-    with cli.search_progress("[/bold] [x] {{7*7}}", 2) as watch:
+    with search_progress("[/bold] [x] {{7*7}}", 2) as watch:
         search = EXPERIMENT.search(devices=1)
         watch(search, None, [{"generation": 1, "seconds": 1.0, "fitness_mean": 0.0, "validation_centroid": 0.0, "failed": 0.0}])
     assert "[/bold] [x] {{7*7}} generation 1/2" in capsys.readouterr().err

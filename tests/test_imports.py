@@ -33,7 +33,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "across",
         "analysis report",
         "experiment",
-        "checkpoints presets",
+        "checkpoints exports presets",
         "runs",
         "workflow arguments",
         "progress rerun tracking",

