@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from flax import struct
 from evodev.chunks import Chunk, choose_chunk
 from evodev.evaluation import device_count, evaluate_organism, sample_lives
 from evodev.fitness import Fitness
+from evodev.fused import Kernel
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
 from evodev.strategies import Strategy, strong
@@ -51,6 +52,8 @@ class Schedule:
         block: generations compiled into one device program.
         probes: moments after birth at which a life is probed, at most.
         chunk: genomes evaluated together; 0 chooses by cache or memory.
+        kernel: how a life is computed: ``plain``, step by step; ``fused``, all in one kernel with the weights on chip, for plain
+            gradient learners on small feedforward networks (interpreted, and slow, on a CPU; not yet measured elsewhere).
     """
 
     generations: int = 300
@@ -59,6 +62,7 @@ class Schedule:
     block: int = 10
     probes: int = 8
     chunk: int = 0
+    kernel: Kernel = "plain"
 
     def __post_init__(self) -> None:
         for name in ("generations", "lives", "validation_lives", "block", "probes"):
@@ -66,6 +70,8 @@ class Schedule:
                 raise ValueError(f"schedule: {name} must be at least 1, given {getattr(self, name)}")
         if self.chunk < 0:
             raise ValueError(f"schedule: chunk must be 0 (choose for me) or more, given {self.chunk}")
+        if self.kernel not in get_args(Kernel):
+            raise ValueError(f"schedule: kernel is {self.kernel!r}; one of {', '.join(get_args(Kernel))}")
 
 
 class Search:
@@ -171,6 +177,7 @@ class Search:
             devices=self.devices,
             ledger=self.fitness.needs_ledger,
             online=self.fitness.needs_online,
+            kernel=self.schedule.kernel,
         )
 
     def _start(self, root: Key, initial: Genome) -> SearchState:
