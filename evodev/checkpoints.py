@@ -40,7 +40,14 @@ class Checkpoints:
         import orbax.checkpoint as ocp
 
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # what orbax finds broken is said in our own words
-        options = ocp.CheckpointManagerOptions(max_to_keep=self.experiment.schedule.keep, enable_async_checkpointing=False)
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=self.experiment.schedule.keep,
+            enable_async_checkpointing=False,
+            create=False,
+            # of many processes the first writes alone, and waits for no other
+            multiprocessing_options=ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0}),
+        )
+        self.folder.mkdir(exist_ok=True)
         # named, or orbax infers from whatever lies in the folder what a checkpoint holds
         return ocp.CheckpointManager(self.folder.resolve(), options=options, item_names=("state", "about"))
 

@@ -15,6 +15,7 @@ from evodev.evaluation import device_count, evaluate_organism, sample_lives
 from evodev.fitness import Fitness
 from evodev.health import examine
 from evodev.lifetime import LifetimeLog, probe_steps
+from evodev.memory import Forecast, forecast, size_of
 from evodev.organism import Organism
 from evodev.strategies import Strategy, strong
 from evodev.tasks import Split, Task
@@ -113,6 +114,13 @@ class Search:
         if initial is not None and initial.shape != (self.spec.size,):
             raise ValueError(f"genome: expected {self.spec.size} numbers to start from, given shape {initial.shape}")
         return jax.jit(self._start)(self.root, initial)
+
+    def forecast(self) -> Forecast:
+        """Memory that the generations will need, before anything is compiled; the population itself is the least."""
+        state = jax.eval_shape(self._start, self.root, None)
+        traced = self._generations.trace(self.root, state, self.schedule.block)
+        least = 4 * self.population * self.spec.size + sum(size_of(x) for x in jax.tree.leaves(state))
+        return forecast(traced.jaxpr, least=least, devices=self.devices)
 
     def advance(self, state: SearchState) -> tuple[SearchState, list[dict[str, Any]]]:
         """Run one block (or what is left); returns one record a generation, the last with validation scores.

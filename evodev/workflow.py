@@ -28,11 +28,12 @@ Say = Callable[[str], None]
 # pictures and exports take seconds to import and are imported where they are made: a search waits for none of them
 
 
-def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.warn) -> SearchState:
+def search(run: Run, *, engine: Search | None = None, watch: Watcher = lambda *_: None, warn: Say = warnings.warn) -> SearchState:
     """Run a search to its end, from its last good checkpoint if there is one.
 
     Args:
         run: the run directory; metrics, checkpoints and the champion are written there.
+        engine: the run's search, where somebody has made it already.
         watch: called after each block.
         warn: takes a line about a damaged checkpoint.
 
@@ -40,7 +41,7 @@ def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.w
         Interrupted: after Ctrl-C or SIGTERM, once the search is checkpointed.
     """
     with stop_on_signal() as stop, run.writing():
-        engine = run.experiment.search()
+        engine = engine or run.experiment.search()
         state = engine.start()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -180,7 +181,7 @@ def report_seeds(base: Path, runs: Sequence[Run]) -> Path:
     note += f" Not compared yet: {', '.join(missing)}." if missing else ""
     data = report_data(best, champions[best.path.name], merged)
     page, figures = build(dataclasses.replace(data, name=base.name, seeds_note=note))
-    with only_writer(base):
+    with only_writer(base, "report"):
         write_files(base, {**figures, "report.html": page.encode()})
     return base / "report.html"
 
@@ -199,7 +200,7 @@ def search_seeds(base: Path, experiment: Experiment, seeds: int, *, command: str
 def merge_seeds(base: Path, runs: Sequence[Run]) -> dict[str, Any]:
     """The comparison over the seeds of :func:`search_seeds`; writes and returns ``base``'s comparison.json."""
     merged = compare_runs(runs)
-    with only_writer(base):
+    with only_writer(base, "report"):
         write_json(base / "comparison.json", merged)
     return merged
 

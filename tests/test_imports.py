@@ -13,12 +13,12 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "types",
-        "content files statistics strategies",
-        "genome heads manifest pareto processes ranking substrate",
+        "content files memory statistics strategies",
+        "genome heads manifest pareto processes ranking sparse substrate",
         "network",
         "compactness",
         "decoders learners tasks",
-        "levels models onnx",
+        "forms levels models onnx",
         "organism",
         "episodes",
         "lifetime",
