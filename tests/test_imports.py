@@ -15,7 +15,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "types",
         "content files memory statistics strategies",
         "genome heads manifest pareto processes ranking sparse substrate",
-        "network",
+        "devices network",
         "compactness",
         "decoders learners tasks",
         "forms levels models onnx",
