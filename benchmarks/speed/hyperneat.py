@@ -21,6 +21,7 @@ Writes benchmarks/results/speed/hyperneat.json.
 """
 
 import argparse
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -238,6 +239,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5, help="rounds after the warm-up (default 5)")
     repeats = parser.parse_args().repeats
+    # what else ran: the load of this machine before anything was started here
+    load = os.getloadavg()[0]
     prepare_jax()
     prepared = [race for sizes in LAYERS for race in races("-".join(map(str, sizes)), *layered(sizes))]
     for nodes, connections in GRAPHS:
@@ -245,7 +248,7 @@ def main() -> None:
     rows = [row for race in prepared for row in compare(race, repeats)]
     for row in rows:
         print(f"{row['label']:75} {row['measured']:8.1f}x  {row['note']}")
-    budget = f"{POPULATION} networks, {repeats} rounds"
+    budget = f"{POPULATION} networks, {repeats} rounds; load before {load:.1f}"
     write_result("speed", "hyperneat", rows, command="python -m benchmarks.speed.hyperneat", seeds=1, budget=budget)
 
 
