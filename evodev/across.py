@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from evodev.baselines.factorial import effects
-from evodev.comparison import CHAMPION, mark_front
+from evodev.comparison import CHAMPION
 from evodev.fairness import rules
+from evodev.measurement import mark_front
 from evodev.statistics import equivalent, estimate, holm, improvement, interval, jointly, paired, profile
 
 SCORES = ("aulc", "jumpstart", "slope_aligned", "asymptote")

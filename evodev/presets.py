@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 from evodev.baselines import BASELINES
-from evodev.comparison import Comparison
 from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS, Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses, Budget
@@ -13,6 +12,7 @@ from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.relative import RelativePosition
 from evodev.experiment import Experiment
 from evodev.learners import LEARNERS, ActorCritic, Episodic, Gradient
+from evodev.measurement import Comparison
 from evodev.search import Schedule
 from evodev.strategies import STRATEGIES, Strategy
 from evodev.substrate import Population, Projection, Substrate, mlp

@@ -8,8 +8,9 @@ from scipy import stats
 
 from evodev.across import THRESHOLDS, across_runs, fairness_across, power_of, profiles
 from evodev.baselines.factorial import cell
-from evodev.comparison import CENTROID, CHAMPION, mark_front
+from evodev.comparison import CENTROID, CHAMPION
 from evodev.fairness import rules
+from evodev.measurement import mark_front
 from evodev.statistics import holm, interval, jointly, paired
 
 RNG = np.random.default_rng(0)

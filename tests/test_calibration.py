@@ -18,7 +18,7 @@ from evodev.baselines.learning_off import Unchanging
 from evodev.baselines.meta import MetaLearned
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.chunks import Chunk
-from evodev.comparison import CHAMPION, champion_arms, live_arm, worst_where_failed
+from evodev.comparison import CHAMPION, champion_arms
 from evodev.decoders import DECODERS, Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses, Budget
@@ -29,6 +29,7 @@ from evodev.fitness import Fitness, aulc
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import Episodic, Gradient, Hebbian, Learner
 from evodev.lifetime import LifetimeLog, probe_steps
+from evodev.measurement import live_arm, worst_where_failed
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.search import Schedule, Search

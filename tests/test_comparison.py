@@ -11,22 +11,13 @@ import pytest
 import evodev
 from evodev.across import across_runs
 from evodev.baselines import BASELINES, Arm, Setting
-from evodev.comparison import (
-    CENTROID,
-    CHAMPION,
-    Comparison,
-    asked_for,
-    champion_arms,
-    judge,
-    measure,
-    synapses_of,
-    trade_off,
-)
+from evodev.comparison import CENTROID, CHAMPION, asked_for, champion_arms, judge, synapses_of
 from evodev.experiment import Experiment
 from evodev.fitness import Fitness
 from evodev.learners import Gradient
 from evodev.ledgers import cost, ledger, samples_saved
 from evodev.lifetime import Energy, LifetimeLog, probe_steps
+from evodev.measurement import Comparison, measure, trade_off
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.report.table import console_table, rows

@@ -8,13 +8,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evodev.comparison import Comparison
 from evodev.decoders import CELLS, DECODERS, SPARSITIES, WIRINGS, Decoder
 from evodev.decoders.sparsity import Budget
 from evodev.decoders.wiring.relative import RelativePosition
 from evodev.experiment import REGISTRIES, Experiment, fitted, from_plain, to_plain
 from evodev.fitness import Fitness
 from evodev.learners import LEARNERS, Episodic, Gradient
+from evodev.measurement import Comparison
 from evodev.presets import PRESETS
 from evodev.search import Schedule
 from evodev.strategies import STRATEGIES, Strategy

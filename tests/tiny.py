@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.comparison import Comparison
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses, Budget
@@ -15,6 +14,7 @@ from evodev.decoders.wiring.direct import Direct
 from evodev.experiment import Experiment
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import Gradient, Learner
+from evodev.measurement import Comparison
 from evodev.network import Network
 from evodev.organism import Organism
 from evodev.search import Schedule, Search

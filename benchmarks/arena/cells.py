@@ -17,7 +17,6 @@ from benchmarks.arena.worlds import Budget, World, bare
 from evodev.baselines import BASELINES, Baseline, Setting
 from evodev.baselines.meta import MetaLearned
 from evodev.baselines.random_networks import RandomNetwork
-from evodev.comparison import live_arm
 from evodev.decoders import DECODERS, Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses
@@ -25,6 +24,7 @@ from evodev.decoders.wiring.direct import Direct
 from evodev.evaluation import live_subjects, sample_lives
 from evodev.fitness import aulc
 from evodev.lifetime import LifetimeLog, probe_steps
+from evodev.measurement import live_arm
 from evodev.organism import Organism
 from evodev.search import Search
 from evodev.types import Key

@@ -33,8 +33,9 @@ from matplotlib.figure import Figure
 from benchmarks.common import result_path, write_result
 from evodev.baselines import BASELINES
 from evodev.cli import prepare_jax
-from evodev.comparison import CENTROID, CHAMPION, Comparison
+from evodev.comparison import CENTROID, CHAMPION
 from evodev.lifetime import probe_steps
+from evodev.measurement import Comparison
 from evodev.presets import preset
 from evodev.runs import Run
 from evodev.statistics import estimate, holm, improvement, interval, paired
@@ -137,10 +138,8 @@ def against(name: str, arms: dict[str, Entries], ps: dict[str, float]) -> list[d
     mine = np.array(list(champion.values()))
     mean, low, high = interval(other, 2000)
     entry = next(iter(arms[name].values()))
-    many, about = (
-        f"{len(other)} seeds",
-        f"{entry['synapses']:,} synapses; {entry['tuning_lives']:,} tuning lives; {entry['note']}",
-    )
+    many, each = f"{len(other)} seeds", ", ".join(f"{value:.3f}" for value in other)
+    about = f"{entry['synapses']:,} synapses; {entry['tuning_lives']:,} tuning lives; {entry['note']}; seeds {each}"
     rows: list[dict[str, Any]] = [{
         "label": f"{name}, AULC", "measured": float(mean), "lo": float(low), "hi": float(high), "unit": "nats",
         "note": f"{many}; {entry['role']}; {about}",

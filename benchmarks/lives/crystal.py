@@ -36,7 +36,6 @@ from matplotlib.figure import Figure
 from benchmarks.common import result_path, write_result
 from evodev.chunks import Chunk
 from evodev.cli import prepare_jax
-from evodev.comparison import interval
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses
@@ -46,6 +45,7 @@ from evodev.fitness import Fitness
 from evodev.learners import Gradient
 from evodev.lifetime import LifetimeLog
 from evodev.organism import Organism
+from evodev.statistics import interval
 from evodev.strategies import Strategy, maximise
 from evodev.substrate import mlp
 from evodev.tasks import Split, Switching, Teacher

@@ -39,7 +39,7 @@ from benchmarks.common import result_path, write_result
 from benchmarks.lives import hebbian_cartpole as cartpole
 from benchmarks.lives import hebbian_digits as digits
 from evodev.cli import prepare_jax
-from evodev.comparison import interval
+from evodev.statistics import interval
 
 CACHE = Path(__file__).parent / ".cache" / "hebbian"
 LEAD, STEPS = 0.2, 20.0

@@ -42,9 +42,9 @@ from matplotlib.figure import Figure
 from benchmarks.common import result_path, write_result
 from benchmarks.lives.laws_arms import DIAGONAL, KINDS, asked, learned, organism, plain_genome, relative
 from evodev.cli import prepare_jax
-from evodev.comparison import interval
 from evodev.genome import branch
 from evodev.organism import Organism
+from evodev.statistics import interval
 from evodev.strategies import Strategy, maximise
 from evodev.tasks import Laws, Split
 from evodev.tasks.laws import Law

@@ -25,10 +25,10 @@ import matplotlib
 import numpy as np
 
 from benchmarks.common import result_path, write_result
-from evodev.comparison import interval
 from evodev.episodes import episodes
 from evodev.learners import LNDP
 from evodev.network import Network
+from evodev.statistics import interval
 from evodev.strategies import Strategy
 from evodev.substrate import Substrate, recurrent
 from evodev.tasks import CartPole

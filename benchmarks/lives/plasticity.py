@@ -37,7 +37,6 @@ from matplotlib.figure import Figure
 from benchmarks.common import result_path, write_result
 from evodev.chunks import choose_chunk
 from evodev.cli import prepare_jax
-from evodev.comparison import interval
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses
@@ -48,6 +47,7 @@ from evodev.learners import Gradient
 from evodev.learners.plasticity import gates
 from evodev.lifetime import probe_steps
 from evodev.organism import Organism
+from evodev.statistics import interval
 from evodev.strategies import Strategy, maximise
 from evodev.substrate import Substrate, mlp
 from evodev.tasks import ContinualDigits, Sine, Task

@@ -61,6 +61,7 @@ BASELINES: dict[str, Baseline] = {
     "Meta-SGD": MetaLearned("meta-sgd"),
     "multi-task pretraining": MetaLearned("pretraining"),
     "MAML, narrow": MetaLearned("maml", hidden=NARROW),
+    "multi-task pretraining, narrow": MetaLearned("pretraining", hidden=NARROW),
     "MAML through the decoder": ThroughDecoder(),
     "distilled from a dense teacher": Distilled(),
     "ES on direct weights": EvolvedWeights(),

@@ -52,6 +52,31 @@ class Arm:
     known: tuple[float, float] | None = None
 
 
+def arm_of(
+    name: str,
+    organism: Organism,
+    genome: Genome,
+    *,
+    role: Role = "baseline",
+    evolved: bool = False,
+    lives: int = 0,
+    note: str = "",
+) -> Arm:
+    """A genome of an organism as an arm; ``evolved`` if the genome is what lives were spent on, and its size counts."""
+    return Arm(
+        name=name,
+        role=role,
+        subject=genome,
+        develop=organism.hatch,
+        learner=organism.learner,
+        substrate=organism.substrate,
+        stochastic=organism.decoder.stochastic,
+        genome_size=organism.genome_spec.size if evolved else None,
+        tuning_lives=lives,
+        note=note,
+    )
+
+
 @dataclass(frozen=True)
 class Setting:
     """What a baseline may know: the champion and how it was found, and a budget to be tuned with.

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.baselines.base import Arm, Baseline, Report, Role, Setting
+from evodev.baselines.base import Arm, Baseline, Report, Role, Setting, arm_of
 from evodev.baselines.masks import same_degrees, same_density, same_layers
 from evodev.genome import GenomeSpec
 from evodev.network import Network
@@ -81,18 +81,8 @@ class InitialGenome(Baseline):
         return setting.grows
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
-        organism = setting.organism
-        return Arm(
-            name=name,
-            role=self.role,
-            subject=setting.initial,
-            develop=organism.hatch,
-            learner=organism.learner,
-            substrate=organism.substrate,
-            stochastic=organism.decoder.stochastic,
-            genome_size=organism.genome_spec.size,
-            note="before any selection, its own learner genes",
-        )
+        note = "before any selection, its own learner genes"
+        return arm_of(name, setting.organism, setting.initial, role=self.role, evolved=True, note=note)
 
 
 class OtherGenome(Control):

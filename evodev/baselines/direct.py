@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.baselines.base import Arm, Baseline, Report, Setting
-from evodev.baselines.random_networks import arm_of
+from evodev.baselines.base import Arm, Baseline, Report, Setting, arm_of
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses

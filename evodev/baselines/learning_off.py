@@ -1,9 +1,9 @@
 """The champion without its life: what is inborn."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from evodev.baselines.base import Arm, Baseline, Report, Role, Setting
+from evodev.baselines.base import Arm, Baseline, Report, Role, Setting, arm_of
 from evodev.genome import GenomeSpec
 from evodev.learners import Learner
 from evodev.network import Network
@@ -57,15 +57,6 @@ class LearningOff(Baseline):
         return True
 
     def build(self, name: str, setting: Setting, *, key: Key, say: Report) -> Arm:
-        organism = setting.organism
-        return Arm(
-            name=name,
-            role=self.role,
-            subject=setting.champion,
-            develop=organism.hatch,
-            learner=Unchanging(organism.learner),
-            substrate=organism.substrate,
-            stochastic=organism.decoder.stochastic,
-            genome_size=organism.genome_spec.size,
-            note="as born: no step of the learner is taken",
-        )
+        note = "as born: no step of the learner is taken"
+        arm = arm_of(name, setting.organism, setting.champion, role=self.role, evolved=True, note=note)
+        return replace(arm, learner=Unchanging(arm.learner))

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from evodev.baselines.base import Arm, Baseline, Report, Setting
+from evodev.baselines.base import Arm, Baseline, Report, Setting, arm_of
 from evodev.chunks import choose_chunk
 from evodev.compress import walk
 from evodev.evaluation import Develop, live_subjects, sample_lives
@@ -266,18 +266,8 @@ class MetaLearned(Baseline):
         best, genome, lives = self.trained(name, setting, key=key, say=say)
         plan, organism = best.plan, best.plan.organism
         fold = " on held-out training classes, then trained on all" if setting.task.folded() != setting.task else ""
-        return Arm(
-            name=name,
-            role=self.role,
-            subject=genome,
-            develop=organism.hatch,
-            learner=organism.learner,
-            substrate=organism.substrate,
-            stochastic=organism.decoder.stochastic,
-            genome_size=organism.genome_spec.size,
-            tuning_lives=lives,
-            note=f"Adam through lives; {best.step} steps of {plan.meta.lives} and {plan.label} by validation{fold}",
-        )
+        note = f"Adam through lives; {best.step} steps of {plan.meta.lives} and {plan.label} by validation{fold}"
+        return arm_of(name, organism, genome, role=self.role, evolved=True, lives=lives, note=note)
 
     def trained(self, name: str, setting: Setting, *, key: Key, say: Report) -> tuple[Look, Genome, int]:
         """The best look, the genome trained by it, and the lives spent in all."""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from evodev.baselines.base import Arm, Baseline, Report, Setting
-from evodev.baselines.random_networks import arm_of, backprop_organism, best_of_grid, density_of, distinct
+from evodev.baselines.base import Arm, Baseline, Report, Setting, arm_of
+from evodev.baselines.random_networks import backprop_organism, best_of_grid, density_of, distinct
 from evodev.learners import Structural
 from evodev.types import Key
 

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.baselines.base import Arm, Baseline, Report, Role, Setting
+from evodev.baselines.base import Arm, Baseline, Report, Role, Setting, arm_of
 from evodev.chunks import choose_chunk
-from evodev.evaluation import Develop, device_count, live_subjects, sample_lives
+from evodev.devices import device_count
+from evodev.evaluation import Develop, live_subjects, sample_lives
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import ActorCritic, Gradient, Learner
 from evodev.lifetime import probe_steps
@@ -78,31 +79,6 @@ def grown_count(setting: Setting) -> int:
 def distinct(setting: Setting, kind: Literal["dense", "sparse"]) -> bool:
     """Whether the arm is not the dense one again, as it would be beside a dense champion."""
     return kind == "dense" or density_of(setting, kind) < 1
-
-
-def arm_of(
-    name: str,
-    organism: Organism,
-    genome: Genome,
-    *,
-    role: Role = "baseline",
-    evolved: bool = False,
-    lives: int = 0,
-    note: str = "",
-) -> Arm:
-    """An organism that is no champion as an arm; ``evolved`` if its numbers came from a strategy."""
-    return Arm(
-        name=name,
-        role=role,
-        subject=genome,
-        develop=organism.hatch,
-        learner=organism.learner,
-        substrate=organism.substrate,
-        stochastic=organism.decoder.stochastic,
-        genome_size=organism.genome_spec.size if evolved else None,
-        tuning_lives=lives,
-        note=note,
-    )
 
 
 def backprop_organism(setting: Setting, kind: Literal["dense", "sparse"]) -> Organism:

@@ -8,8 +8,8 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from evodev.baselines.base import Arm, Baseline, Report, Setting
-from evodev.baselines.random_networks import arm_of, best_of_grid, rule_of
+from evodev.baselines.base import Arm, Baseline, Report, Setting, arm_of
+from evodev.baselines.random_networks import best_of_grid, rule_of
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.organism import Organism
 from evodev.substrate import Population, Substrate

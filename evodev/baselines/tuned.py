@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.baselines.base import Arm, Baseline, Report, Setting
-from evodev.baselines.random_networks import arm_of, hyperparameters, rule_of, validated
+from evodev.baselines.base import Arm, Baseline, Report, Setting, arm_of
+from evodev.baselines.random_networks import hyperparameters, rule_of, validated
 from evodev.baselines.scratch import Scratch
 from evodev.learners import ActorCritic, Gradient, Learner
 from evodev.organism import Organism

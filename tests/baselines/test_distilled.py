@@ -9,10 +9,10 @@ import pytest
 from evodev.baselines import BASELINES, Setting
 from evodev.baselines.distilled import Distilled, Worn, advance, answers, mismatch
 from evodev.baselines.meta import MetaLearning, Progress
-from evodev.comparison import live_arm
 from evodev.evaluation import sample_lives
 from evodev.fitness import Fitness
 from evodev.learners import Gradient
+from evodev.measurement import live_arm
 from evodev.organism import Organism
 from evodev.search import Schedule
 from evodev.strategies import Strategy

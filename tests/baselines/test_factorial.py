@@ -8,7 +8,7 @@ import pytest
 from evodev.baselines import BASELINES, Setting
 from evodev.baselines.factorial import Factorial, cell, dealt, effects, family
 from evodev.baselines.random_networks import backprop_organism
-from evodev.comparison import champion_arms, live_arm
+from evodev.comparison import champion_arms
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import Budget
@@ -16,6 +16,7 @@ from evodev.decoders.wiring.direct import Direct
 from evodev.evaluation import sample_lives
 from evodev.fitness import Fitness
 from evodev.learners import Episodic, Gradient, Learner
+from evodev.measurement import live_arm
 from evodev.organism import Organism
 from evodev.search import Schedule
 from evodev.strategies import Strategy

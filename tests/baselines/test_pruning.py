@@ -12,11 +12,11 @@ from evodev.baselines.lottery import Lottery
 from evodev.baselines.masks import strongest
 from evodev.baselines.pruning import DRAWS, Pruned, born, by_flow, gradient_flow, masked, scores_of, sensitivity, synaptic_flow
 from evodev.baselines.random_networks import RandomNetwork, backprop_organism, rate_grid
-from evodev.comparison import live_arm
 from evodev.evaluation import sample_lives
 from evodev.fitness import Fitness
 from evodev.learners import Gradient
 from evodev.learners.structural import Structural
+from evodev.measurement import live_arm
 from evodev.organism import Organism
 from evodev.search import Schedule
 from evodev.strategies import Strategy

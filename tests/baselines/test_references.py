@@ -9,9 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from evodev.baselines import BASELINES, Setting
 from evodev.baselines.logistic import Logistic
 from evodev.baselines.neighbours import reference
-from evodev.comparison import Comparison, live_arm, measure
 from evodev.evaluation import sample_lives
 from evodev.fitness import Fitness
+from evodev.measurement import Comparison, live_arm, measure
 from evodev.search import Schedule
 from evodev.strategies import Strategy
 from evodev.tasks import FewShotDigits, Task

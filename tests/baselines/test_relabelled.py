@@ -7,7 +7,6 @@ import pytest
 
 from evodev.baselines import BASELINES, Setting
 from evodev.baselines.relabelled import Renumber, numberings, renumbered
-from evodev.comparison import live_arm
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import Budget
@@ -16,6 +15,7 @@ from evodev.evaluation import sample_lives
 from evodev.fitness import Fitness
 from evodev.learners import Episodic, Gradient, Learner, Neuromodulated
 from evodev.lifetime import LifetimeLog
+from evodev.measurement import live_arm
 from evodev.network import forward
 from evodev.organism import Organism
 from evodev.search import Schedule

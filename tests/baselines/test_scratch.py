@@ -11,9 +11,9 @@ from evodev.baselines.densities import LayerDensities, erdos_renyi
 from evodev.baselines.local import distances, field, radii
 from evodev.baselines.random_networks import RandomNetwork, rate_grid
 from evodev.baselines.scratch import Scratch, feed_forward, narrowed, spatial, widest
-from evodev.comparison import live_arm
 from evodev.evaluation import sample_lives
 from evodev.learners import Gradient
+from evodev.measurement import live_arm
 from evodev.network import synapses
 from evodev.organism import Organism
 from evodev.presets import few_shot_digits
