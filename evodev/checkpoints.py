@@ -40,13 +40,12 @@ class Checkpoints:
         import orbax.checkpoint as ocp
 
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # what orbax finds broken is said in our own words
-        # of many processes the first writes alone, and waits for no other; orbax then makes no folder
-        mine = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
         options = ocp.CheckpointManagerOptions(
             max_to_keep=self.experiment.schedule.keep,
             enable_async_checkpointing=False,
             create=False,
-            multiprocessing_options=mine,
+            # of many processes the first writes alone, and waits for no other
+            multiprocessing_options=ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0}),
         )
         self.folder.mkdir(exist_ok=True)
         # named, or orbax infers from whatever lies in the folder what a checkpoint holds

@@ -133,8 +133,8 @@ def say(line: str) -> None:
 # commands
 
 
-def finish(run: Any, *, track: bool = False) -> None:
-    """Search, from wherever it is; tracked if asked for, or if it was before."""
+def finish(run: Any, *, track: bool = False, engine: Any = None) -> None:
+    """Search, from wherever it is; tracked if asked for, or if it was before; by an engine made and traced already, if any."""
     from evodev import devices, tracking, workflow
     from evodev.progress import search_progress
 
@@ -149,7 +149,7 @@ def finish(run: Any, *, track: bool = False) -> None:
             for watcher in watchers:
                 watcher(*block)
 
-        workflow.search(run, watch=watch, warn=lambda line: say(f"warning: {line}"))
+        workflow.search(run, engine=engine, watch=watch, warn=lambda line: say(f"warning: {line}"))
     show_front(run)
 
 
@@ -184,6 +184,23 @@ def show_front(run: Any) -> None:
         Console(width=None if sys.stdout.isatty() else 180).print(table)
 
 
+def memory_line(engine: Any) -> str:
+    """What a search will need; a warning where that may be more than there is.
+
+    Raises:
+        ValueError: where even its population is more.
+    """
+    need, chunk, many = engine.forecast(), engine.chunk, engine.population
+    what = f"{many:,} genomes of {engine.spec.size:,} numbers x {engine.schedule.lives} lives"
+    if need.least > need.free:
+        least, free = (size / 1024**3 for size in (need.least, need.free))
+        raise ValueError(
+            f"strategy: {what} take {least:,.1f} GiB at the very least and {free:,.1f} GiB are free; lower strategy.population"
+        )
+    line = f"memory: {what}, {chunk.subjects} x {chunk.lives} at a time on {engine.devices} devices: {need}"
+    return line + "; lower strategy.population or schedule.chunk if it fails" * (need.peak > need.free)
+
+
 def search_command(arguments: list[str]) -> int:
     """evodev search"""
     name, experiment, options = experiment_from(arguments)
@@ -194,6 +211,8 @@ def search_command(arguments: list[str]) -> int:
 
     if options.track:
         tracking.refuse_untracked()
+    engine = experiment.search()
+    say(memory_line(engine))
     base = options.out or fresh_path(Path("runs") / name)
     if options.seeds == 1:
         runs = [Run.create(base, experiment, command=command_line())]
@@ -202,7 +221,7 @@ def search_command(arguments: list[str]) -> int:
     began = time.perf_counter()
     for run in runs:
         say(f"run: {run.path}")
-        finish(run, track=options.track)
+        finish(run, track=options.track, engine=engine if len(runs) == 1 else None)
         say(f"search: {time.perf_counter() - began:.0f} s so far")
     workflow.alone()
     if options.search_only:

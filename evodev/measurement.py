@@ -142,7 +142,8 @@ def measure(arm: Arm, log: LifetimeLog, setting: Setting, config: Comparison) ->
         "genome_size": arm.genome_size,
         "tuning_lives": arm.tuning_lives,
         "failed": float(np.mean(np.asarray(log.failed))),
-        "collapsed": float(np.mean(np.asarray(log.collapsed))) if log.collapsed is not None else 0.0,
+        # a reference has no network that could be empty
+        "collapsed": 0.0 if arm.role == "reference" or log.collapsed is None else float(np.mean(np.asarray(log.collapsed))),
         "note": arm.note,
         "curves": curves,
         "scores": scores,

@@ -2,45 +2,49 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 from jax.extend.core import Literal
 
+CALLS = {"jit", "pjit", "closed_call"}
+"""What a compiler dissolves into its body."""
 APART = {"dot_general", "conv_general_dilated", "sort", "concatenate", "gather", "transpose", "while", "scan", "shard_map"}
 """What cannot write over its arguments; whatever works number by number can."""
+THREEFRY = 9
+"""Arrays of the size of the bits drawn that are held while threefry makes them, as XLA compiles it within a generation."""
 
 
 class Forecast(NamedTuple):
-    """The peak of a program in bytes, what this process holds already, and what it could hold; all its devices together."""
+    """Bytes that a program needs at its fullest and at the very least, what this process holds already, and what is free.
+
+    Of all devices where they share one memory, as on a CPU; elsewhere of one.
+    """
 
     peak: int
+    least: int
     held: int
-    room: int
-
-    @property
-    def fits(self) -> bool:
-        """Whether it is expected to."""
-        return self.held + self.peak <= self.room
+    free: int
 
     def __str__(self) -> str:
-        held, peak, room = (size / 1024**3 for size in (self.held, self.peak, self.room))
-        return f"at most {held + peak:.2f} GiB expected ({peak:.2f} for the search), {room:.1f} GiB there"
+        total, held, free = (size / 1024**3 for size in (self.held + self.peak, self.held, self.free))
+        return f"about {total:.2f} GiB at the fullest, {held:.2f} of them held already; {free:.1f} GiB free"
 
 
-def forecast(jaxpr: Any, devices: int) -> Forecast:
-    """What a program will need on so many devices; on a CPU they share one memory, elsewhere each has its own."""
+def forecast(program: Any, *, least: int, devices: int) -> Forecast:
+    """What a program, told as a jaxpr, will need on so many devices."""
     device = jax.local_devices()[0]
     if device.platform == "cpu":
-        held = _status("VmRSS")
-        return Forecast(devices * peak(jaxpr), held, held + free_bytes())
+        return Forecast(devices * peak(program), devices * least, resident("VmRSS"), free_bytes())
     stats = device.memory_stats() or {}
-    return Forecast(peak(jaxpr), stats.get("bytes_in_use", 0), stats.get("bytes_limit", 0) or 1 << 62)
+    held, limit = stats.get("bytes_in_use", 0), stats.get("bytes_limit", 1 << 62)
+    return Forecast(peak(program), least, held, limit - held)
 
 
-def _status(field: str) -> int:
+def resident(field: str) -> int:
     """A size in bytes that the kernel keeps of this process (``VmRSS`` now, ``VmHWM`` at most); 0 where it tells nothing."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
@@ -66,10 +70,8 @@ def free_bytes() -> int:
 
 def size_of(value: Any) -> int:
     """Bytes of an array of this shape and kind; a key counts as the numbers that it holds."""
-    dtype = value.dtype
-    if jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key):
-        return value.size * 8
-    return value.size * dtype.itemsize
+    is_key = jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key)
+    return value.size * (8 if is_key else value.dtype.itemsize)
 
 
 def peak(jaxpr: Any) -> int:
@@ -78,28 +80,33 @@ def peak(jaxpr: Any) -> int:
     A walk over its equations in order: what one gives is made, what nobody asks for any more is dropped. An equation that
     works number by number writes over an argument of the same size that nobody else needs, as a compiler does that fuses.
     """
-    jaxpr = getattr(jaxpr, "jaxpr", jaxpr)
+    jaxpr = getattr(jaxpr, "jaxpr", jaxpr)  # closed or open
     given = sum(size_of(v.aval) for v in (*jaxpr.invars, *jaxpr.constvars))
     return given + _beyond(jaxpr)
 
 
-def _beyond(jaxpr: Any) -> int:
-    """Bytes at the fullest beyond the arguments, which somebody else holds throughout."""
+def _beyond(jaxpr: Any, spare: Mapping[Any, int] = MappingProxyType({})) -> int:
+    """Bytes at the fullest beyond the arguments that somebody else holds throughout; ``spare`` are the others."""
     uses = Counter(v for eqn in jaxpr.eqns for v in _variables(eqn.invars))
     uses.update(_variables(jaxpr.outvars))
-    own: dict[Any, int] = {}
-    held = fullest = 0
+    own = dict(spare)
+    held = fullest = sum(own.values())
     for eqn in jaxpr.eqns:
-        name, asked = eqn.primitive.name, list(_variables(eqn.invars))
-        inner = max((_beyond(body) for body in _bodies(eqn)), default=0)
+        name, bodies = eqn.primitive.name, list(_bodies(eqn))
+        uses.subtract(_variables(eqn.invars))
+        done = {v: own[v] for v in _variables(eqn.invars) if v in own and not uses[v]}
         made = {v: size_of(v.aval) for v in eqn.outvars if uses[v]}
-        uses.subtract(asked)
-        done = {v: own[v] for v in asked if v in own and not uses[v]}
-        # what a body holds at its fullest includes what it gives; what a scan stacks up is there all the time
-        stacked = sum(made.get(v, 0) for v in eqn.outvars[eqn.params["num_carry"] :]) if name == "scan" else 0
-        now = max(inner + stacked, sum(made.values()))
-        overwritten = 0 if name in APART else min(sum(done.values()), now)
-        fullest = max(fullest, held + now - overwritten)
+        if name in CALLS:
+            (body,) = bodies
+            given = {v: inner for v, inner in zip(eqn.invars, body.invars, strict=True) if not isinstance(v, Literal)}
+            now = _beyond(body, {given[v]: size for v, size in done.items()}) - sum(done.values())
+        else:
+            # what a body holds at its fullest includes what it gives; what a scan stacks up is there all the time
+            stacked = sum(made.get(v, 0) for v in eqn.outvars[eqn.params["num_carry"] :]) if name == "scan" else 0
+            now = max(max(map(_beyond, bodies), default=0) + stacked, sum(made.values()))
+            now *= THREEFRY if name == "random_bits" else 1
+            now -= 0 if name in APART else min(sum(done.values()), now)
+        fullest = max(fullest, held + now)
         held += sum(made.values()) - sum(done.values())
         own = {v: size for v, size in own.items() if v not in done} | made
     return max(fullest, held)

@@ -85,8 +85,8 @@ def end_on_sigterm(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
-    """Be the only process that writes into a folder.
+def only_writer(folder: Path, again: str = "resume") -> Iterator[None]:
+    """Be the only process that writes into a folder; ``again`` is the command that goes on there after a failure.
 
     The lock is of the operating system (flock, which NFS turns into a lock of its server), so that it goes with its
     process however that ends; the file that it is on stays.
@@ -102,7 +102,7 @@ def only_writer(folder: Path) -> Iterator[None]:
         if error.errno not in MENDABLE:
             raise
         where = f"run: {error.filename or folder} cannot be written: {error.strerror}"
-        raise RunError(f"{where}. What was written before is whole; mend that, then: evodev resume {folder}") from error
+        raise RunError(f"{where}. What was written before is whole; mend that, then: evodev {again} {folder}") from error
 
 
 @contextlib.contextmanager

@@ -115,11 +115,8 @@ class Run:
         return [cls.open(inside(base, name)) for name in sorted(found, key=lambda name: int(name.removeprefix("seed-")))]
 
     def writing(self) -> contextlib.AbstractContextManager[None]:
-        """Around all that writes: one process at a time, see :func:`evodev.processes.only_writer`.
-
-        Of the processes of one distributed search, the first is the one.
-        """
-        return contextlib.nullcontext() if jax.process_index() else only_writer(self.path)
+        """Around all that writes: one process at a time, see :func:`evodev.processes.only_writer`."""
+        return only_writer(self.path)
 
     # metrics
 

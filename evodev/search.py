@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -14,8 +14,10 @@ from evodev.chunks import Chunk, choose_chunk
 from evodev.devices import device_count, division, everywhere, mesh_of
 from evodev.evaluation import evaluate_organism, sample_lives
 from evodev.fitness import Fitness
+from evodev.fused import Kernel
 from evodev.health import examine
 from evodev.lifetime import LifetimeLog, probe_steps
+from evodev.memory import Forecast, forecast, size_of
 from evodev.organism import Organism
 from evodev.strategies import Strategy, strong
 from evodev.tasks import Split, Task
@@ -54,6 +56,8 @@ class Schedule:
         probes: moments after birth at which a life is probed, at most.
         chunk: genomes evaluated together; 0 chooses by cache or memory.
         keep: checkpoints kept: the newest, and others to fall back on.
+        kernel: how a life is computed: ``plain``, step by step; ``fused``, all in one kernel with the weights on chip, for plain
+            gradient learners on small feedforward networks (interpreted, and slow, on a CPU; not yet measured elsewhere).
     """
 
     generations: int = 300
@@ -63,6 +67,7 @@ class Schedule:
     probes: int = 8
     chunk: int = 0
     keep: int = 3
+    kernel: Kernel = "plain"
 
     def __post_init__(self) -> None:
         for name in ("generations", "lives", "validation_lives", "block", "probes", "keep"):
@@ -70,6 +75,8 @@ class Schedule:
                 raise ValueError(f"schedule: {name} must be at least 1, given {getattr(self, name)}")
         if self.chunk < 0:
             raise ValueError(f"schedule: chunk must be 0 (choose for me) or more, given {self.chunk}")
+        if self.kernel not in get_args(Kernel):
+            raise ValueError(f"schedule: kernel is {self.kernel!r}; one of {', '.join(get_args(Kernel))}")
 
 
 class Search:
@@ -116,6 +123,13 @@ class Search:
         if initial is not None and initial.shape != (self.spec.size,):
             raise ValueError(f"genome: expected {self.spec.size} numbers to start from, given shape {initial.shape}")
         return self._compiled(self._start)(self.root, initial)
+
+    def forecast(self) -> Forecast:
+        """Memory that the generations will need, before anything is compiled; the population itself is the least."""
+        state = jax.eval_shape(self._start, self.root, None)
+        traced = self._generations.trace(self.root, state, self.schedule.block)
+        least = 4 * self.population * self.spec.size + sum(size_of(x) for x in jax.tree.leaves(state))
+        return forecast(traced.jaxpr, least=least, devices=self.devices)
 
     def advance(self, state: SearchState) -> tuple[SearchState, list[dict[str, Any]]]:
         """Run one block (or what is left); returns one record a generation, the last with validation scores.
@@ -176,6 +190,7 @@ class Search:
             devices=self.devices,
             ledger=self.fitness.needs_ledger,
             online=self.fitness.needs_online,
+            kernel=self.schedule.kernel,
         )
 
     def _start(self, root: Key, initial: Genome | None) -> SearchState:

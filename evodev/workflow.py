@@ -31,13 +31,14 @@ Say = Callable[[str], None]
 # pictures and exports take seconds to import and are imported where they are made: a search waits for none of them
 
 
-def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.warn) -> SearchState:
+def search(run: Run, *, engine: Search | None = None, watch: Watcher = lambda *_: None, warn: Say = warnings.warn) -> SearchState:
     """Run a search to its end, from its last good checkpoint if there is one.
 
     Of many processes this is what the first does, while the others :func:`follow`.
 
     Args:
         run: the run directory; metrics, checkpoints and the champion are written there.
+        engine: the run's search, where somebody has made it already.
         watch: called after each block.
         warn: takes a line about a damaged checkpoint.
 
@@ -46,7 +47,7 @@ def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.w
         Lost: if another process of the run is gone; the checkpoints are there to go on from.
     """
     with devices.noticing(f"; go on with: evodev resume {run.path}"), stop_on_signal() as stop, run.writing():
-        engine = run.experiment.search()
+        engine = engine or run.experiment.search()
         devices.shared_text(json.dumps({"experiment": to_plain(run.experiment), "chunk": engine.chunk}))
         state = engine.start()
         with warnings.catch_warnings(record=True) as caught:
@@ -223,7 +224,7 @@ def report_seeds(base: Path, runs: Sequence[Run]) -> Path:
     note += f" Not compared yet: {', '.join(missing)}." if missing else ""
     data = report_data(best, champions[best.path.name], merged)
     page, figures = build(dataclasses.replace(data, name=base.name, seeds_note=note))
-    with only_writer(base):
+    with only_writer(base, "report"):
         write_files(base, {**figures, "report.html": page.encode()})
     return base / "report.html"
 
@@ -242,7 +243,7 @@ def search_seeds(base: Path, experiment: Experiment, seeds: int, *, command: str
 def merge_seeds(base: Path, runs: Sequence[Run]) -> dict[str, Any]:
     """The comparison over the seeds of :func:`search_seeds`; writes and returns ``base``'s comparison.json."""
     merged = compare_runs(runs)
-    with only_writer(base):
+    with only_writer(base, "report"):
         write_json(base / "comparison.json", merged)
     return merged
 

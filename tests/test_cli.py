@@ -68,6 +68,16 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.L
     return call
 
 
+def test_a_search_too_large_for_the_machine_is_refused_before_a_run_is_made(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evodev.memory.free_bytes", lambda: 1000)
+    _config("tiny.yaml")
+    line = refused("search --config tiny.yaml --strategy.population 1000")
+    assert "1,000 genomes" in line
+    assert "lower strategy.population" in line
+
+
 def _config(name: str, change: Callable[[dict[str, Any]], Any] = lambda data: None) -> None:
     """A configuration file that differs from the tiny experiment's by one change."""
     data = json.loads(json.dumps(to_plain(digits_experiment())))

@@ -226,10 +226,9 @@ def test_no_genome_reaches_the_strategy_as_anything_but_a_number() -> None:
 
 # the command line
 
-KNOWN = """search resume compare report grow list --help -h --json --version sine few-shot-digits --out --config --decoder
---learner --generations --seeds --seed --arms --search-only
---schedule.lives --strategy.sigma=nan --task.ways 1 0 -1 run all x.yaml -- - = --=
---arms= --out= --seed=1"""
+KNOWN = """search resume compare report grow list rerun watch --help -h --json --version sine few-shot-digits --out --config
+--decoder --learner --generations --seeds --seed --arms --search-only --schedule.lives --strategy.sigma=nan --task.ways
+1 0 -1 run all x.yaml -- - = --= --arms= --out= --seed=1"""
 words = st.one_of(st.sampled_from(KNOWN.split()), st.text(max_size=6))
 
 
@@ -240,13 +239,13 @@ words = st.one_of(st.sampled_from(KNOWN.split()), st.text(max_size=6))
 @example(["grow", "[/bold]"])
 @example(["compare", "run", "--arms"])
 def test_whatever_is_typed_is_done_or_refused(
-    typed: list[str], tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str], typed: list[str]
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("typed"))
         patch.setattr(cli, "prepare_jax", lambda: None)
         for begun in ("finish", "conclude"):  # had it been asked for in earnest
-            patch.setattr(cli, begun, lambda run: None)
+            patch.setattr(cli, begun, lambda *_, **__: None)
         try:
             code = cli.main(typed)
         except SystemExit as leaving:  # after --help

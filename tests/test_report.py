@@ -230,6 +230,7 @@ def test_names_of_figures_are_ours(hostile: tuple[str, dict[str, bytes]]) -> Non
 
 def test_page_fetches_nothing(hostile: tuple[str, dict[str, bytes]]) -> None:
     page, images = hostile
+    page = re.sub(r'alt="[^"]*"', "", page)  # names stand there, between quotes
     sources = re.findall(r"<[^>]*?\b(?:src|href|srcset|action)\s*=\s*[\"']?([^\"'\s>]+)", page)
     assert sum(s.startswith("data:image/png;base64,") for s in sources) == len(images)
     assert all(s.startswith(("data:image/png;base64,", "#")) for s in sources)
@@ -497,8 +498,7 @@ def test_the_front_of_a_search_is_shown_in_terminal_and_page() -> None:
     console = Console(width=150, record=True, file=io.StringIO())
     console.print(console_front(metrics))
     assert "-12.25" in console.export_text()
-    metrics[-1]["front"] = [{"[/bold]": -0.5}]
-    console.print(console_front(metrics))
+    console.print(console_front([{"front": [{"[/bold]": -0.5}]}]))
     assert "[/bold]" in console.export_text(), "a name is no markup"
     page, _ = build(_data(None, metrics=metrics))
     assert "<td>-12.25</td>" in page
