@@ -63,7 +63,7 @@ Weights = Matrix | KernelWeights | PoolWeights
 
 
 SMALL_BATCH = 16
-"""Largest batch whose gradient in a matrix is added up sample by sample; benchmarks/speed/default measures both ways."""
+"""Largest batch whose gradient in a matrix is added up sample by sample; benchmarks/speed/life_loop measures both ways."""
 
 
 @jax.custom_jvp
