@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from evodev.runs import commit
+from evodev.manifest import commit
 
 RESULTS = Path(__file__).parent / "results"
 FIELDS = ("label", "measured", "lo", "hi", "unit", "reference", "source", "target", "met", "note")

@@ -105,12 +105,14 @@ class SearchOptions:
         generations: generations of the search; as the preset says by default.
         seeds: searches to run, on consecutive seeds, in OUT/seed-N.
         search_only: stop after the search; compare and report later with evodev compare and evodev report.
+        track: write OUT/tensorboard too; needs pip install 'evodev-jax[track]'.
     """
 
     out: Path | None = None
     generations: int | None = None
     seeds: int = 1
     search_only: bool = False
+    track: bool = False
 
 
 def take_option(arguments: list[str], name: str) -> str | None:

@@ -6,11 +6,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from evodev.arguments import experiment_from, take_option
+from evodev.processes import Interrupted, Lost
 
 COMMANDS = {
     "search": "run a search, then compare its champion with baselines and draw the report",
@@ -18,11 +19,16 @@ COMMANDS = {
     "compare": "champion against baselines and controls on held-out lives; several runs: intervals and tests over seeds",
     "report": "(re)draw report.html and figures of a run, or over the seeds of a search with --seeds",
     "grow": "grow a champion: compactness, pictures, npz, safetensors, GraphML, ONNX",
+    "rerun": "run a finished search once more, and say whether it ends with the same numbers",
+    "watch": "show how far a search is that runs in another terminal",
     "list": "decoders, learners, tasks, baselines, strategies, presets",
 }
 
-OPTIONS = {"compare": " [--arms NAME|all ...]"}
+OPTIONS = {"compare": " [--arms NAME|all ...]", "watch": " [--once]"}
 """What else a command on runs takes; --arms once for each baseline, without it the routine ones."""
+
+TOGETHER = ("search", "resume")
+"""Commands that many processes run together where the environment says so (``devices.join``)."""
 
 
 def usage() -> str:
@@ -39,16 +45,25 @@ usage: evodev COMMAND [ARGUMENTS] [--debug]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on (``| head``)."""
+    """Entry point; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on (``| head``).
+
+    It is 0 after SIGTERM too, once what was done is safe, and 1 where another process of a run was lost.
+    """
     try:
         try:
-            return run_command(argv)
+            code = run_command(argv)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
         # what is still in the buffer goes nowhere, or the interpreter would complain of it on leaving
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        code = 141
+    if code and "evodev.devices" in sys.modules:
+        from evodev import devices
+
+        if devices.together():
+            devices.abandon(code)
+    return code
 
 
 def run_command(argv: list[str] | None) -> int:
@@ -69,7 +84,16 @@ def run_command(argv: list[str] | None) -> int:
             near = difflib.get_close_matches(arguments[0], list(COMMANDS), n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise ValueError(f"command: no command {arguments[0]!r}; {hint}Commands: {', '.join(COMMANDS)}")
-        prepare_jax()
+        if arguments[0] != "watch":  # which must not take a device from the search that it looks at
+            prepare_jax()
+        if arguments[0] in TOGETHER and not {"-h", "--help"} & set(arguments):
+            from evodev import devices
+
+            devices.join()
+            if not devices.leads():
+                from evodev import workflow
+
+                return workflow.follow()
         command: Callable[[list[str]], int] = globals()[f"{arguments[0]}_command"]
         return command(arguments[1:])
     except BrokenPipeError:
@@ -79,55 +103,26 @@ def run_command(argv: list[str] | None) -> int:
             raise
         print("evodev: " + " ".join(str(error).split()), file=sys.stderr)
         return 2
+    except Interrupted as stop:
+        say(str(stop))
+        if arguments[0] in TOGETHER:  # the others were asked too, and leave
+            from evodev import devices
+
+            devices.leave()
+        return stop.code
+    except Lost as error:
+        say(f"evodev: {error}")
+        return 1
     except KeyboardInterrupt:
         print("evodev: stopped", file=sys.stderr)
         return 130
 
 
 def prepare_jax() -> None:
-    """Persistent compilation cache, and one device a core where there is no accelerator; before jax is first used."""
-    import jax
+    """:func:`evodev.devices.prepare_jax`, imported late: jax takes a second, and ``--help`` does without it."""
+    from evodev import devices
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-        with contextlib.suppress(RuntimeError):  # somebody has used jax in this process before
-            jax.config.update("jax_num_cpu_devices", cores)
-    cache = os.environ.get("EVODEV_CACHE", str(Path.home() / ".cache" / "evodev"))
-    with contextlib.suppress(OSError):
-        Path(cache).mkdir(parents=True, exist_ok=True)
-        jax.config.update("jax_compilation_cache_dir", cache)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-
-
-# progress
-
-
-@contextlib.contextmanager
-def search_progress(title: str, generations: int) -> Iterator[Any]:
-    """A bar with generation, fitness, validation, failed lives, lives a second and time left; yields the watcher."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("[bold]{task.description}"), BarColumn(bar_width=20), TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TextColumn("{task.fields[state]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=generations, state="compiling")
-
-        def watch(engine: Any, state: Any, records: list[dict[str, Any]]) -> None:
-            last = records[-1]
-            rate = engine.population * engine.schedule.lives / last["seconds"]
-            text = (
-                f"fitness {last['fitness_mean']:.3f}  validation {last['validation_centroid']:.3f}  "
-                f"failed {last['failed']:.1%}  {rate:,.0f} lives/s"
-            )
-            bar.update(task, completed=last["generation"], state=text)
-            if not console.is_terminal:
-                console.print(f"{title} generation {last['generation']}/{generations}  {text}", highlight=False, soft_wrap=True)
-
-        yield watch
+    devices.prepare_jax()
 
 
 def say(line: str) -> None:
@@ -138,18 +133,24 @@ def say(line: str) -> None:
 # commands
 
 
-def finish(run: Any) -> int:
-    """Search (from wherever it is), compare, report."""
-    from evodev import workflow
+def finish(run: Any, *, track: bool = False, engine: Any = None) -> None:
+    """Search, from wherever it is; tracked if asked for, or if it was before; by an engine made and traced already, if any."""
+    from evodev import devices, tracking, workflow
+    from evodev.progress import search_progress
 
-    try:
-        with search_progress(run.path.name, run.experiment.schedule.generations) as watch:
-            workflow.search(run, watch=watch, warn=lambda line: say(f"warning: {line}"))
-    except workflow.Interrupted:
-        say(f"stopped and checkpointed; go on with: evodev resume {run.path}")
-        return 130
+    if devices.together():
+        say(f"{devices.size()}; should one be lost, go on with: evodev resume {run.path}")
+    with contextlib.ExitStack() as stack:
+        watchers = [stack.enter_context(search_progress(run.path.name, run.experiment.schedule.generations))]
+        if track or (tracking.is_tracked(run.path) and tracking.INSTALLED):
+            watchers.append(stack.enter_context(tracking.tracking(run)))
+
+        def watch(*block: Any) -> None:
+            for watcher in watchers:
+                watcher(*block)
+
+        workflow.search(run, engine=engine, watch=watch, warn=lambda line: say(f"warning: {line}"))
     show_front(run)
-    return 0
 
 
 def conclude(run: Any) -> None:
@@ -183,13 +184,35 @@ def show_front(run: Any) -> None:
         Console(width=None if sys.stdout.isatty() else 180).print(table)
 
 
+def memory_line(engine: Any) -> str:
+    """What a search will need; a warning where that may be more than there is.
+
+    Raises:
+        ValueError: where even its population is more.
+    """
+    need, chunk, many = engine.forecast(), engine.chunk, engine.population
+    what = f"{many:,} genomes of {engine.spec.size:,} numbers x {engine.schedule.lives} lives"
+    if need.least > need.free:
+        least, free = (size / 1024**3 for size in (need.least, need.free))
+        raise ValueError(
+            f"strategy: {what} take {least:,.1f} GiB at the very least and {free:,.1f} GiB are free; lower strategy.population"
+        )
+    line = f"memory: {what}, {chunk.subjects} x {chunk.lives} at a time on {engine.devices} devices: {need}"
+    return line + "; lower strategy.population or schedule.chunk if it fails" * (need.peak > need.free)
+
+
 def search_command(arguments: list[str]) -> int:
     """evodev search"""
     name, experiment, options = experiment_from(arguments)
-    from evodev import workflow
+    from evodev import tracking, workflow
     from evodev.files import fresh_path, read_json
-    from evodev.runs import Run, command_line
+    from evodev.manifest import command_line
+    from evodev.runs import Run
 
+    if options.track:
+        tracking.refuse_untracked()
+    engine = experiment.search()
+    say(memory_line(engine))
     base = options.out or fresh_path(Path("runs") / name)
     if options.seeds == 1:
         runs = [Run.create(base, experiment, command=command_line())]
@@ -198,13 +221,14 @@ def search_command(arguments: list[str]) -> int:
     began = time.perf_counter()
     for run in runs:
         say(f"run: {run.path}")
-        code = finish(run)
-        if code:
-            return code
+        finish(run, track=options.track, engine=engine if len(runs) == 1 else None)
         say(f"search: {time.perf_counter() - began:.0f} s so far")
-        if not options.search_only:
-            conclude(run)
-    if len(runs) > 1 and not options.search_only:
+    workflow.alone()
+    if options.search_only:
+        return 0
+    for run in runs:
+        conclude(run)
+    if len(runs) > 1:
         page = workflow.report_seeds(base, runs)
         show(read_json(base / "comparison.json"))
         print(f"report: {page}")
@@ -225,14 +249,15 @@ def _run_argument(arguments: list[str], command: str, *, many: bool = False) -> 
 
 def resume_command(arguments: list[str]) -> int:
     """evodev resume"""
+    from evodev import workflow
     from evodev.runs import Run
 
     (path,) = _run_argument(arguments, "resume")
     run = Run.open(path)
-    code = finish(run)
-    if not code:
-        conclude(run)
-    return code
+    finish(run)
+    workflow.alone()
+    conclude(run)
+    return 0
 
 
 def compare_command(arguments: list[str]) -> int:
@@ -260,10 +285,45 @@ def report_command(arguments: list[str]) -> int:
     return 0
 
 
+def rerun_command(arguments: list[str]) -> int:
+    """evodev rerun; 1 if the numbers are not the same"""
+    (path,) = _run_argument(arguments, "rerun")
+    from evodev.manifest import divide_as
+
+    divide_as(path / "manifest.json")  # before what follows makes jax count its devices
+    from evodev.rerun import rerun
+    from evodev.runs import Run
+
+    try:
+        _, verdict = rerun(Run.open(path), search=finish, say=say)
+    except Interrupted:
+        say(f"and to be told whether it matches: evodev rerun {path}")
+        raise
+    print("\n".join(verdict.lines()))
+    return int(bool(verdict.unequal))
+
+
+def watch_command(arguments: list[str]) -> int:
+    """evodev watch"""
+    from evodev.progress import watch
+
+    once = "--once" in arguments
+    (path,) = _run_argument([a for a in arguments if a != "--once"], "watch")
+    seeds = sorted(path.glob("seed-*/config.yaml"), key=lambda p: (len(p.parent.name), p))
+    if not (path / "config.yaml").is_file() and not seeds:
+        from evodev.runs import Run
+
+        Run.open(path)  # says what is wrong; otherwise not imported, as it makes jax take hold of a device
+    for found in [path] if (path / "config.yaml").is_file() else [p.parent for p in seeds]:
+        watch(found, once=once)
+    return 0
+
+
 def grow_command(arguments: list[str]) -> int:
     """evodev grow"""
     from evodev import onnx, workflow
     from evodev.compactness import COUNTED, compactness
+    from evodev.files import inside
     from evodev.network import disconnected, synapse_counts
     from evodev.runs import load_champion
 
@@ -271,7 +331,7 @@ def grow_command(arguments: list[str]) -> int:
     out = take_option(rest, "--out")
     (path,) = _run_argument(rest, "grow")
     champion = load_champion(path)
-    folder = Path(out) if out else (path if path.is_dir() else path.parent) / "network"
+    folder = Path(out) if out else inside(path if path.is_dir() else path.parent, "network")
     network, paths = workflow.grow(champion, folder)
     organism = champion.organism
     lines = [

@@ -9,6 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS, Cells, Decoder, Refinement, Sparsity, Wiring
 from evodev.fitness import WITHOUT_PHASES, Fitness
+from evodev.forms import FormName, choose_forms
 from evodev.fused import check_fused
 from evodev.learners import LEARNERS, Learner
 from evodev.measurement import Comparison
@@ -43,6 +44,8 @@ class Experiment:
         fitness: what is selected for.
         comparison: how the champion is compared.
         seed: root of every key.
+        form: of the weights in life, which changes nothing but the speed: ``gather`` or ``block`` keep only the inputs that a
+            neuron has, ``auto`` what was measured to be fastest on this platform, ``dense`` matrices.
 
     Raises:
         ValueError: naming the field, if the parts do not fit together.
@@ -57,6 +60,7 @@ class Experiment:
     fitness: Fitness = Fitness()
     comparison: Comparison = Comparison()
     seed: int = 0
+    form: FormName = "auto"
 
     def __post_init__(self) -> None:
         sensed = self.learner.senses(self.task.inputs, self.task.outputs, self.task.offers)
@@ -101,11 +105,16 @@ class Experiment:
             ledger, online = self.fitness.needs_ledger, self.fitness.needs_online
             check_fused(self.learner, self.substrate, self.task, ledger=ledger, online=online)
         self.organism.genome_spec  # noqa: B018 - raises if decoder or learner cannot serve the substrate
+        if self.form != "auto":  # which would ask for the device, and has nothing to refuse
+            choose_forms(self.form, self.decoder, self.learner, self.substrate, batch=1)
 
     @property
     def organism(self) -> Organism:
         """Substrate, decoder and learner together."""
-        return Organism(self.substrate, self.decoder, self.learner)
+        # all samples of a life at once where no grown synapse changes, and one after the other where it acts
+        together = self.task.batch * (self.task.steps if self.learner.frozen else 1)
+        batch = 1 if self.task.problem == "control" else together
+        return Organism(self.substrate, self.decoder, self.learner, self.form, batch)
 
     def search(self, *, devices: int | None = None) -> Search:
         """The search that this experiment describes."""
@@ -123,6 +132,16 @@ def fitted(substrate: Substrate, task: Task, learner: Learner | None = None) -> 
     if last.size != task.outputs:
         last = dataclasses.replace(last, grid=(task.outputs,), types=1)
     return dataclasses.replace(substrate, populations=(first, *middle, last))
+
+
+def trajectory(experiment: Experiment) -> dict[str, Any]:
+    """All that the numbers of a search depend on, as plain data.
+
+    Not of it: how the champion is compared, how the search was put on a device, how many checkpoints are kept.
+    """
+    schedule = dataclasses.replace(experiment.schedule, chunk=0, keep=Schedule.keep)
+    plain = to_plain(dataclasses.replace(experiment, schedule=schedule))
+    return {name: value for name, value in plain.items() if name != "comparison"}
 
 
 def to_plain(value: Any, where: str = "config") -> Any:
@@ -178,7 +197,7 @@ def from_plain(annotation: Any, data: Any, where: str = "config") -> Any:
 
 
 def _known(name: Any, known: Any, where: str) -> Any:
-    if name in known:
+    if name in tuple(known):  # compared, not looked up: a list has no hash
         return name
     near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.3)
     hint = f"did you mean {near[0]!r}? " if near else ""

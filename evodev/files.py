@@ -1,6 +1,7 @@
 """Files written whole or not at all, and read with one clear line where they cannot be."""
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
@@ -14,15 +15,31 @@ class RunError(ValueError):
 
 
 def write(path: Path, data: str | bytes) -> None:
-    """Write a file whole or not at all: what was there stays until the new one is complete."""
+    """Write a file whole or not at all: what was there stays until the new one is complete, and on the disk."""
     partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)  # of a process that was killed; were it a link, it would be followed
     try:
-        partial.write_bytes(data.encode() if isinstance(data, str) else data)
+        with partial.open("xb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(partial, path)
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
+
+
+def inside(folder: Path, name: str) -> Path:
+    """``folder/name``, once it is sure that no link leads out of the folder there.
+
+    Raises:
+        RunError: if one does.
+    """
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise RunError(f"run: {path} leads out of {folder}, to {path.resolve()}; nothing is written there: remove the link")
+    return path
 
 
 def refuse_existing(folder: Path, names: Iterable[str]) -> None:
@@ -69,13 +86,58 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except FileNotFoundError as error:
         raise RunError(f"run: {path} is missing") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(f"run: {path} is not valid JSON: {error}") from error
+
+
+def of_schema(data: Any, newest: int, path: Path) -> dict[str, Any]:
+    """What a file holds, if its ``schema_version`` is one that can be read; without one it is of version 1.
+
+    Raises:
+        RunError: if it is of a later version than the newest that is known here, or holds no names with values.
+    """
+    if not isinstance(data, Mapping):
+        raise RunError(f"run: {path} does not hold what a {path.name} holds")
+    version = data.get("schema_version", 1)
+    if type(version) is not int or not 1 <= version <= newest:
+        raise RunError(f"run: {path} has schema {version}, this evodev reads up to schema {newest}; use the evodev that wrote it")
+    return dict(data)
+
+
+def sealed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain data with a digest of all of it as ``seal``."""
+    as_read = json.loads(json.dumps(data))  # whose keys are strings, and sorted as such
+    return {**data, "seal": hashlib.sha256(json.dumps(as_read, sort_keys=True).encode()).hexdigest()}
+
+
+def unsealed(data: Any, path: Path) -> dict[str, Any]:
+    """What was :func:`sealed`.
+
+    Raises:
+        RunError: if it is no longer that.
+    """
+    content = {name: value for name, value in data.items() if name != "seal"} if isinstance(data, Mapping) else {}
+    if not content or sealed(content)["seal"] != data.get("seal"):
+        raise RunError(f"run: {path} is damaged: its seal is broken")
+    return content
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """Every whole line of a metrics.jsonl, a record a generation; none if there is no such file, or a line was torn by a kill."""
+    out = []
+    for line in path.read_bytes().split(b"\n") if path.exists() else []:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and isinstance(record.get("generation"), int):
+            out.append(record)
+    return out
 
 
 @dataclass(frozen=True)
 class Kept(MutableMapping[str, Any]):
-    """Results by digest, a JSON file each, written whole; one that is damaged counts as not there."""
+    """Results by digest, a sealed JSON file each, written whole; one that is damaged counts as not there."""
 
     folder: Path
 
@@ -85,14 +147,15 @@ class Kept(MutableMapping[str, Any]):
         return self.folder / f"{digest}.json"
 
     def __getitem__(self, digest: str) -> Any:
+        path = self._path(digest)
         try:
-            return read_json(self._path(digest))
+            return unsealed(read_json(path), path)["value"]
         except RunError as error:
             raise KeyError(digest) from error
 
     def __setitem__(self, digest: str, value: Any) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(self._path(digest), value)
+        write_json(self._path(digest), sealed({"value": value}))
 
     def __delitem__(self, digest: str) -> None:
         try:

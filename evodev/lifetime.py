@@ -9,7 +9,7 @@ from flax import struct
 
 from evodev.episodes import episodes
 from evodev.learners import Learner
-from evodev.network import Network, active_share, activities, synapses, traffic
+from evodev.network import Network, active_share, activities, collapsed, synapses, traffic
 from evodev.substrate import Substrate
 from evodev.tasks import Acting, Life, Task, World
 from evodev.types import Array, Curve, Flag, Float, Genes, Key, Scalar
@@ -59,6 +59,7 @@ class LifetimeLog:
     operations: Scalar
     synapses: Scalar
     failed: Flag
+    collapsed: Flag | None = None
     energy: Energy | None = None
     phases: Phases | None = None
     online: Float[Array, " steps"] | None = None
@@ -183,6 +184,7 @@ def written(
         operations=operations,
         synapses=synapses(network) + held,
         failed=~(jnp.isfinite(loss).all() & jnp.isfinite(score).all() & (online is None or jnp.isfinite(online).all())),
+        collapsed=collapsed(substrate, network),
         energy=energy,
         phases=phases,
         online=online,

@@ -4,16 +4,19 @@ The only type that crosses from development to life.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+from jax.custom_derivatives import SymbolicZero
 
 from evodev.ranking import top_mask
+from evodev.sparse import Sources, sparse_product
 from evodev.substrate import Population, Projection, Substrate
-from evodev.types import Array, Float, Inputs, Matrix, Outputs, Scalar, Vector
+from evodev.types import Array, Bool, Flag, Float, Inputs, Matrix, Outputs, Scalar, Vector
 
 Forward = Callable[["Network", Inputs], Outputs]
 
@@ -60,9 +63,42 @@ class PoolWeights:
 Weights = Matrix | KernelWeights | PoolWeights
 
 
-def transmit(activity: Float[Array, "batch pre"], weights: Weights) -> Float[Array, "batch post"]:
-    """What arrives through a projection, whichever form its weights have."""
-    return weights.transmit(activity) if isinstance(weights, KernelWeights | PoolWeights) else activity @ weights
+SMALL_BATCH = 16
+"""Largest batch whose gradient in a matrix is added up sample by sample; benchmarks/speed/default measures both ways."""
+
+
+@jax.custom_jvp
+def product(activity: Float[Array, "batch pre"], weights: Matrix) -> Float[Array, "batch post"]:
+    """``activity @ weights``, whose gradient in the weights is a sum of outer products, one a sample, in small batches.
+
+    A compiler makes one pass over the weights of that sum together with the update that follows, where the matrix product
+    ``activity.T @ error`` transposes its factors and writes the gradient down (3 to 5 times as long on a CPU).
+    """
+    return activity @ weights
+
+
+@partial(product.defjvp, symbolic_zeros=True)
+def _product_jvp(primals: tuple[Array, Any], tangents: tuple[Any, Any]) -> tuple[Array, Array]:
+    (activity, weights), (by_activity, by_weights) = primals, tangents
+    arrives = product(activity, weights)
+    change = jnp.zeros_like(arrives)
+    if not isinstance(by_activity, SymbolicZero):
+        change = change + by_activity @ weights
+    if not isinstance(by_weights, SymbolicZero):
+        # linear in the weights: what a gradient runs is the transpose of this, a row of it one outer product
+        activity = jax.lax.optimization_barrier(activity)
+        rows = [(sample[:, None] * by_weights).sum(0) for sample in activity] if len(activity) <= SMALL_BATCH else None
+        change = change + (activity @ by_weights if rows is None else jnp.stack(rows))
+    return arrives, jax.lax.optimization_barrier(change)
+
+
+def transmit(
+    activity: Float[Array, "batch pre"], weights: Weights | Float[Array, "inputs post"], sources: Sources | None = None
+) -> Float[Array, "batch post"]:
+    """What arrives through a projection, whichever form its weights have; (inputs, post) goes with ``sources``."""
+    if sources is not None:
+        return sparse_product(activity, matrix(weights), sources)
+    return weights.transmit(activity) if isinstance(weights, KernelWeights | PoolWeights) else product(activity, weights)
 
 
 def matrix(weights: Weights) -> Matrix:
@@ -78,6 +114,9 @@ class Network:
     synapses never change in life; :func:`matrix` undoes that. It is already masked at birth; a learner keeps it so. A
     projection without gains has gain 1. ``channels`` are what development expressed for the learner beyond that, by channel
     and projection. Keys are projection names (``pre->post``) and population names.
+
+    A projection with ``sources`` is in a sparse form (``evodev.sparse``): its weights, mask, gains and channels are
+    (inputs, post), and a learner that treats every synapse alike need not know.
     """
 
     weights: dict[str, Any]
@@ -86,6 +125,7 @@ class Network:
     biases: dict[str, Vector]
     alive: dict[str, Vector]
     channels: dict[str, dict[str, Matrix]] = struct.field(default_factory=dict)
+    sources: dict[str, Sources] = struct.field(default_factory=dict)
 
 
 def synapse_counts(network: Network) -> dict[str, Scalar]:
@@ -98,23 +138,50 @@ def synapses(network: Network) -> Scalar:
     return jnp.stack([jnp.asarray(count) for count in synapse_counts(network).values()]).sum()
 
 
-def disconnected(substrate: Substrate, network: Network) -> dict[str, np.ndarray]:
-    """Living neurons that no path of synapses leads to from the inputs, by index; populations without any are left out.
+def reached(substrate: Substrate, network: Network) -> dict[str, Bool[Array, " n"]]:
+    """Living neurons of each population that a path of synapses leads to from the inputs; the inputs too.
 
-    An output among them answers whatever it is asked with a constant. In a modular substrate every population that nothing
-    projects to is an input. For a grown network, not inside a compiled program.
+    In a modular substrate every population that nothing projects to is an input.
     """
-    masks = {name: np.asarray(mask) > 0 for name, mask in network.masks.items()}
-    alive = {name: np.asarray(lives) > 0 for name, lives in network.alive.items()}
+    alive = {name: lives > 0 for name, lives in network.alive.items()}
     fed = {p.name for p in substrate.populations if substrate.modular and not substrate.into(p.name)} | {substrate.input.name}
-    reached = {p.name: alive[p.name] & (p.name in fed) for p in substrate.populations}
-    grew = True
-    while grew:
-        before = sum(int(r.sum()) for r in reached.values())
-        for p in substrate.projections:
-            reached[p.post] |= alive[p.post] & masks[p.name][reached[p.pre]].any(0)
-        grew = sum(int(r.sum()) for r in reached.values()) > before
-    return {name: np.flatnonzero(alive[name] & ~r) for name, r in reached.items() if (alive[name] & ~r).any()}
+    start = {name: lives & (name in fed) for name, lives in alive.items()}
+
+    def sweep(found: dict[str, Array]) -> dict[str, Array]:
+        found = dict(found)
+        for p in (p for population in substrate.populations for p in substrate.into(population.name)):
+            heard = transmit(found[p.pre][None].astype(jnp.float32), network.masks[p.name], network.sources.get(p.name))
+            found[p.post] |= alive[p.post] & (heard[0] > 0)
+        return found
+
+    if not substrate.modular and not any(map(substrate.is_recurrent, substrate.projections)):
+        return sweep(start)  # what sends was reached, if ever, before what receives
+
+    def grew(pair: tuple[dict[str, Array], dict[str, Array]]) -> Array:
+        before, after = pair
+        return jnp.stack([(after[name] != before[name]).any() for name in after]).any()
+
+    return jax.lax.while_loop(grew, lambda pair: (pair[1], sweep(pair[1])), (start, sweep(start)))[1]
+
+
+def collapsed(substrate: Substrate, network: Network) -> Flag:
+    """Whether no path of synapses leads from an input to an output, so that every question has the same answer.
+
+    In a modular substrate, and where a network is not neuron by neuron that of its substrate (a convolution's kernels):
+    whether there is no synapse at all.
+    """
+    own = {p.name: p.size for p in substrate.populations} == {name: lives.size for name, lives in network.alive.items()}
+    return synapses(network) == 0 if substrate.modular or not own else ~reached(substrate, network)[substrate.output.name].any()
+
+
+def disconnected(substrate: Substrate, network: Network) -> dict[str, np.ndarray]:
+    """Living neurons that are not :func:`reached`, by index; populations without any are left out.
+
+    An output among them answers whatever it is asked with a constant. Not inside a compiled program.
+    """
+    found = reached(substrate, network)
+    cut = {name: np.asarray((lives > 0) & ~found[name]) for name, lives in network.alive.items()}
+    return {name: np.flatnonzero(neurons) for name, neurons in cut.items() if neurons.any()}
 
 
 _ACTIVATE: dict[str, Callable[[Array], Array]] = {
@@ -185,7 +252,8 @@ def activities(
             drive = jnp.zeros((inputs.shape[0], population.size))
             for projection in substrate.into(population.name):
                 source = before if substrate.is_recurrent(projection) else state
-                drive = drive + transmit(source[projection.pre], network.weights[projection.name])
+                name = projection.name
+                drive = drive + transmit(source[projection.pre], network.weights[name], network.sources.get(name))
             state[population.name] = respond(population, drive, network.biases[population.name], network.alive[population.name])
     return state
 
@@ -202,8 +270,14 @@ def traffic(substrate: Substrate, network: Network, activity: dict[str, Float[Ar
 
     In a recurrent network the activity given, that of the last tick, stands for all ticks.
     """
-    sent = [((activity[p.pre] != 0) @ network.masks[p.name].sum(1)).mean() for p in substrate.projections]
-    return substrate.ticks * jnp.stack(sent).sum()
+
+    def sent(p: Projection) -> Scalar:
+        awake, mask = (activity[p.pre] != 0).astype(jnp.float32), network.masks[p.name]
+        if p.name in network.sources:
+            return sparse_product(awake, mask, network.sources[p.name]).sum(1).mean()
+        return (awake @ mask.sum(1)).mean()
+
+    return substrate.ticks * jnp.stack([sent(p) for p in substrate.projections]).sum()
 
 
 def correlations(pre: Float[Array, "batch pre"], post: Float[Array, "batch post"]) -> Matrix:

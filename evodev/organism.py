@@ -6,6 +6,8 @@ from typing import Protocol
 import jax
 import jax.numpy as jnp
 
+from evodev.decoders import Decoder
+from evodev.forms import FormName, choose_forms, lay
 from evodev.genome import GenomeSpec, branch
 from evodev.learners import Learner
 from evodev.network import Network
@@ -34,6 +36,13 @@ class Grower(Protocol):
 class Organism:
     """Everything that a genome means: where it grows, how, and how the grown network learns.
 
+    Attributes:
+        substrate: where it grows.
+        decoder: how.
+        learner: how the grown network learns.
+        form: of the weights in life; see :func:`evodev.forms.choose_forms`.
+        batch: examples that pass the network together, by which ``auto`` chooses a form.
+
     Raises:
         ValueError: if the learner or the decoder cannot serve the substrate.
     """
@@ -41,6 +50,8 @@ class Organism:
     substrate: Substrate
     decoder: Grower
     learner: Learner
+    form: FormName = "dense"
+    batch: int = 1
 
     @property
     def genome_spec(self) -> GenomeSpec:
@@ -65,7 +76,11 @@ class Organism:
     def hatch(self, genome: Genome, /, *, key: Key) -> tuple[Network, Genes]:
         """:meth:`develop`, with weights in whatever form this learner lives fastest with."""
         own, genes = self.split(genome)
-        return self.decoder.grow(own, self.substrate, key=key, shared=self.learner.frozen), genes
+        network = self.decoder.grow(own, self.substrate, key=key, shared=self.learner.frozen)
+        if not isinstance(self.decoder, Decoder):
+            return network, genes
+        forms = choose_forms(self.form, self.decoder, self.learner, self.substrate, batch=self.batch)
+        return lay(network, forms, self.decoder.wiring.windows(self.substrate)), genes
 
 
 def shuffle_genes(spec: GenomeSpec, genome: Genome, *, key: Key) -> Genome:

@@ -1,19 +1,13 @@
 """A run directory: configuration, manifest, metrics, checkpoints, champion."""
 
+import contextlib
 import difflib
 import hashlib
 import json
-import logging
 import os
-import platform
 import re
-import subprocess
-import sys
-import time
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +17,18 @@ import yaml
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from evodev.checkpoints import Checkpoints
+from evodev.comparison import SCHEMA_VERSION
 from evodev.experiment import Experiment, from_plain, to_plain
-from evodev.files import Kept, RunError, read_json, write, write_json
+from evodev.files import Kept, RunError, inside, of_schema, read_json, read_records, sealed, unsealed, write, write_json
+from evodev.manifest import MANIFEST_SCHEMA, manifest, version
 from evodev.organism import Organism
+from evodev.processes import only_writer
 from evodev.search import SearchState
 
-CHAMPION_SCHEMA = 1
-KEEP = 3
-"""Checkpoints kept: the newest and two to fall back on."""
+CONFIG_SCHEMA = 1
+CHAMPION_SCHEMA = 2
+"""1 had no seal over champion.json, and did not say which evodev wrote it."""
 
 
 def load_experiment(path: Path) -> Experiment:
@@ -43,50 +41,14 @@ def load_experiment(path: Path) -> Experiment:
         data = yaml.safe_load(path.read_text())
     except FileNotFoundError as error:
         raise RunError(f"config: no file {path}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         reason = " ".join(str(error).split())
         raise RunError(f"config: {path} cannot be read: {reason}") from error
+    if not isinstance(data, Mapping):
+        raise RunError(f"config: {path} holds no names with values; config.yaml of a run is an example")
+    data = of_schema(data, CONFIG_SCHEMA, path)
+    data.pop("schema_version", None)
     return from_plain(Experiment, data, "config")
-
-
-def manifest(command: str) -> dict[str, Any]:
-    """Versions, device, host, commit and jax flags of this process."""
-    packages = {}
-    for name in ("evodev-jax", "jax", "jaxlib", "flax", "optax", "evosax", "numpy", "orbax-checkpoint"):
-        try:
-            packages[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            packages[name] = "not installed"
-    device = jax.local_devices()[0]
-    return {
-        "command": command,
-        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "python": platform.python_version(),
-        "packages": packages,
-        "platform": device.platform,
-        "device": getattr(device, "device_kind", str(device)),
-        "devices": jax.local_device_count(),
-        "cores": os.cpu_count(),
-        "host": platform.machine(),
-        "commit": commit(),
-        "xla_flags": os.environ.get("XLA_FLAGS", ""),
-    }
-
-
-def commit() -> str | None:
-    """Commit of the checkout that this package runs from, if it is one."""
-    try:
-        out = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return out.stdout.strip() or None
-
-
-def _layout(leaves: Iterable[Any]) -> list[str]:
-    """Kind and shape of each array."""
-    return [f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves]
 
 
 def _digest(leaves: list[np.ndarray]) -> str:
@@ -111,15 +73,20 @@ class Run:
         Raises:
             RunError: if something is there already or it cannot be made; nothing is written over.
         """
-        plain = to_plain(experiment)
+        plain = {"schema_version": CONFIG_SCHEMA, **to_plain(experiment)}
         try:
             path.mkdir(parents=True)
         except FileExistsError as error:
             raise RunError(f"out: {path} exists already; choose another --out, or `evodev resume {path}`") from error
         except OSError as error:
             raise RunError(f"out: {path} cannot be made: {error.strerror}") from error
-        write(path / "config.yaml", yaml.safe_dump(plain, sort_keys=False))
-        write(path / "manifest.json", json.dumps(manifest(command), indent=1))
+        try:
+            write(path / "manifest.json", json.dumps(manifest(command), indent=1))
+            write(path / "config.yaml", yaml.safe_dump(plain, sort_keys=False))  # last: with it, there is a run
+        except OSError as error:
+            (path / "manifest.json").unlink(missing_ok=True)
+            path.rmdir()
+            raise RunError(f"out: {path} cannot be written: {error.strerror}") from error
         return cls(path, experiment)
 
     @classmethod
@@ -144,26 +111,25 @@ class Run:
         """Runs ``base/seed-<n>`` in the order of their seeds; none where ``base`` is a run itself or holds no such run."""
         if (base / "config.yaml").is_file() or not base.is_dir():
             return []
-        found = [p for p in base.iterdir() if re.fullmatch(r"seed-\d+", p.name) and (p / "config.yaml").is_file()]
-        return [cls.open(path) for path in sorted(found, key=lambda p: int(p.name.removeprefix("seed-")))]
+        found = [p.name for p in base.iterdir() if re.fullmatch(r"seed-\d+", p.name) and (p / "config.yaml").is_file()]
+        return [cls.open(inside(base, name)) for name in sorted(found, key=lambda name: int(name.removeprefix("seed-")))]
+
+    def writing(self) -> contextlib.AbstractContextManager[None]:
+        """Around all that writes: one process at a time, see :func:`evodev.processes.only_writer`."""
+        return only_writer(self.path)
 
     # metrics
 
     def append_metrics(self, records: list[dict[str, Any]]) -> None:
         """Add one line a generation to metrics.jsonl."""
-        with (self.path / "metrics.jsonl").open("a") as file:
-            file.writelines(json.dumps(record) + "\n" for record in records)
+        with inside(self.path, "metrics.jsonl").open("a+b") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+            torn = file.read() not in (b"", b"\n")  # a record after half a line would be lost with it
+            file.write(b"\n" * torn + "".join(json.dumps(record) + "\n" for record in records).encode())
 
     def metrics(self) -> list[dict[str, Any]]:
         """Every whole line of metrics.jsonl; a line torn by a kill is left out."""
-        path = self.path / "metrics.jsonl"
-        out = []
-        for line in path.read_text().splitlines() if path.exists() else []:
-            try:
-                out.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-        return out
+        return read_records(self.path / "metrics.jsonl")
 
     def forget_after(self, generation: int) -> None:
         """Drop metrics later than a checkpoint: the resumed search writes them again."""
@@ -172,96 +138,29 @@ class Run:
 
     # checkpoints
 
-    def _manager(self) -> Any:
-        import orbax.checkpoint as ocp
-
-        logging.getLogger("absl").setLevel(logging.CRITICAL)  # what orbax finds broken is said in our own words
-        options = ocp.CheckpointManagerOptions(max_to_keep=KEEP, enable_async_checkpointing=False)
-        return ocp.CheckpointManager((self.path / "checkpoints").resolve(), options=options)
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """Where the search can go on from."""
+        return Checkpoints(inside(self.path, "checkpoints"), self.experiment)
 
     def save(self, state: SearchState) -> None:
-        """Checkpoint a search, atomically, with a digest of every number.
-
-        Raises:
-            RunError: if it cannot be written.
-        """
-        import orbax.checkpoint as ocp
-
-        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(jax.device_get(state))]
-        numbered = {f"{i:04d}": leaf for i, leaf in enumerate(leaves)}
-        about = {"digest": _digest(leaves), "layout": _layout(leaves), "experiment": self._fingerprint()}
-        try:
-            with self._manager() as manager:
-                arguments = ocp.args.Composite(state=ocp.args.StandardSave(numbered), about=ocp.args.JsonSave(about))
-                if int(state.generation) in manager.all_steps():
-                    manager.delete(int(state.generation))  # a damaged one that the search was resumed from before
-                manager.save(int(state.generation), args=arguments, force=True)
-        except OSError as error:
-            raise RunError(f"checkpoint: cannot write to {self.path / 'checkpoints'}: {error}") from error
+        """:meth:`Checkpoints.save`"""
+        self.checkpoints.save(state)
 
     def restore(self, template: SearchState) -> SearchState | None:
-        """The newest checkpoint that is whole, or None if the run has none.
-
-        A broken one is passed over with a warning.
-
-        Raises:
-            RunError: if there are checkpoints but none can be used.
-        """
-        if not (self.path / "checkpoints").is_dir():
-            return None
-        reasons = []
-        with self._manager() as manager:
-            steps = sorted(manager.all_steps(), reverse=True)
-            for step in steps:
-                try:
-                    state = self._read(manager, step, template)
-                except Exception as error:  # orbax and tensorstore raise many kinds for a damaged file
-                    reasons.append(f"{step}: {' '.join(str(error).split())[:160]}")
-                    continue
-                if reasons:
-                    warnings.warn(f"checkpoint {'; '.join(reasons)}. Going on from generation {step}", stacklevel=2)
-                return state
-        if steps:
-            raise RunError(f"checkpoint: none of {len(steps)} in {self.path / 'checkpoints'} can be used ({reasons[0]})")
-        return None
-
-    def _read(self, manager: Any, step: int, template: SearchState) -> SearchState:
-        import orbax.checkpoint as ocp
-
-        about = manager.restore(step, args=ocp.args.Composite(about=ocp.args.JsonRestore())).about
-        if about["experiment"] != self._fingerprint():
-            raise RunError("it belongs to another experiment than config.yaml describes")
-        leaves, structure = jax.tree.flatten(template)
-        wanted = {f"{i:04d}": np.asarray(leaf) for i, leaf in enumerate(jax.device_get(leaves))}
-        found = manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore(wanted))).state
-        values = [np.asarray(found[name]) for name in wanted]
-        # shapes first, because the digest of other shapes is another too; orbax casts kinds silently, hence the record
-        stored, needed = about.get("layout", _layout(values)), _layout(wanted.values())
-        if stored != needed or _layout(values) != needed:
-            pairs = zip(stored if stored != needed else _layout(values), needed, strict=False)
-            differing = next((f": {a} where {b} is needed" for a, b in pairs if a != b), "")
-            raise RunError(f"its shapes are of another search{differing}")
-        if _digest(values) != about["digest"]:
-            raise RunError("its numbers are damaged")
-        return jax.tree.unflatten(structure, [jax.numpy.asarray(v) for v in values])
-
-    def _fingerprint(self) -> str:
-        """Of all that the numbers in a checkpoint depend on; how the champion is compared is not of it."""
-        plain = to_plain(self.experiment)
-        plain.pop("comparison")
-        plain["schedule"].pop("chunk")
-        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+        """:meth:`Checkpoints.restore`"""
+        return self.checkpoints.restore(template)
 
     # champion
 
     def save_champion(self, state: SearchState) -> None:
         """champion.safetensors (the genomes) and champion.json (what they mean), loadable without the run."""
-        organism = self.experiment.organism
         genomes = {name: np.asarray(getattr(state, name)) for name in ("champion", "centroid", "initial")}
         plain = to_plain(self.experiment)
         about = {
             "schema_version": CHAMPION_SCHEMA,
-            "spec": [[g.name, list(g.shape), g.center, g.scale, g.bits] for g in organism.genome_spec.genes],
+            "evodev": version("evodev-jax"),
+            "spec": _spec(self.experiment.organism),
             "validation": float(state.champion_validation),
             "generation": int(state.champion_generation),
             "is_centroid": bool(state.champion_is_centroid),
@@ -269,14 +168,32 @@ class Run:
             "digest": _digest(list(genomes.values())),
         }
         self.write_bytes("champion.safetensors", save(genomes))
-        self.write_json("champion.json", about)
+        self.write_json("champion.json", sealed(about))
 
     # results
 
     @property
     def arms(self) -> "Kept":
         """Arms of comparisons that were measured before."""
-        return Kept(self.path / "arms")
+        return Kept(inside(self.path, "arms"))
+
+    def comparison(self) -> dict[str, Any] | None:
+        """What comparison.json holds, or None if nothing was compared yet.
+
+        Raises:
+            RunError: if it is damaged or of a later schema.
+        """
+        path = self.path / "comparison.json"
+        return of_schema(read_json(path), SCHEMA_VERSION, path) if path.exists() else None
+
+    def manifest(self) -> dict[str, Any]:
+        """What manifest.json holds.
+
+        Raises:
+            RunError: if it is missing, damaged or of a later schema.
+        """
+        path = self.path / "manifest.json"
+        return of_schema(read_json(path), MANIFEST_SCHEMA, path)
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> Path:
         """Write a result file whole or not at all; returns its path."""
@@ -295,6 +212,17 @@ class Run:
             RunError: if it is missing or damaged.
         """
         return read_json(self.path / name)
+
+
+def _spec(organism: Organism) -> list[list[Any]]:
+    """Name, shape, center, scale and bits of each gene."""
+    return [[g.name, list(g.shape), g.center, g.scale, g.bits] for g in organism.genome_spec.genes]
+
+
+def _same_genes(found: list[list[Any]], wanted: list[list[Any]]) -> bool:
+    """Whether two :func:`_spec` are of the same genes; logarithms may differ in their last bit between machines."""
+    rounded = ([[*gene[:2], *(f"{x:.12g}" for x in gene[2:4]), *gene[4:]] for gene in genes] for genes in (found, wanted))
+    return next(rounded) == next(rounded)
 
 
 @dataclass(frozen=True)
@@ -320,29 +248,29 @@ def load_champion(path: Path) -> Champion:
     if not path.exists():
         raise RunError(f"run: no run or champion at {path}")
     folder = path if path.is_dir() else path.parent
-    about = read_json(folder / "champion.json")
-    version = about.get("schema_version") if isinstance(about, dict) else None
-    if version != CHAMPION_SCHEMA:
-        raise RunError(f"champion: {folder} has schema {version}, this evodev reads schema {CHAMPION_SCHEMA}")
+    about = of_schema(read_json(folder / "champion.json"), CHAMPION_SCHEMA, folder / "champion.json")
+    if "seal" in about or about.get("schema_version", 1) > 1:
+        about = unsealed(about, folder / "champion.json")
+    writer = f"use evodev {about['evodev']}, which wrote it" if "evodev" in about else "use the evodev that wrote it"
     try:
         genomes = load_file(folder / "champion.safetensors")
     except FileNotFoundError as error:
         raise RunError(f"champion: {folder / 'champion.safetensors'} is missing") from error
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, LookupError, ValueError, TypeError) as error:
         raise RunError(f"champion: {folder / 'champion.safetensors'} is damaged: {error}") from error
     try:
-        experiment = from_plain(Experiment, about["experiment"], "champion.experiment")
-        spec = [[g.name, list(g.shape), g.center, g.scale, g.bits] for g in experiment.organism.genome_spec.genes]
-        if spec != about["spec"]:
-            raise RunError("champion: its genes are not those of this version's parts; use the evodev that wrote it")
         ordered = [genomes[name] for name in ("champion", "centroid", "initial")]
         if _digest(ordered) != about["digest"]:
             raise RunError(f"champion: the numbers in {folder / 'champion.safetensors'} are not those of champion.json")
+        try:
+            experiment = from_plain(Experiment, about["experiment"], "champion.experiment")
+        except ValueError as error:
+            raise RunError(f"{error}. If this version knows it no more, {writer}") from error
+        if not _same_genes(about["spec"], _spec(experiment.organism)):
+            raise RunError(f"champion: its genes are not those of this version's parts; {writer}")
+        about["validation"]
     except KeyError as error:
         raise RunError(f"champion: {folder} lacks {error}") from error
+    except TypeError as error:
+        raise RunError(f"champion: {folder / 'champion.json'} is damaged: {error}") from error
     return Champion(experiment, {k: jax.numpy.asarray(v) for k, v in genomes.items()}, about)
-
-
-def command_line() -> str:
-    """The command as typed."""
-    return " ".join(["evodev", *sys.argv[1:]])

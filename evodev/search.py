@@ -1,8 +1,8 @@
 """The search: ask -> evaluate -> tell, in blocks of generations."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import jax
@@ -11,10 +11,13 @@ import numpy as np
 from flax import struct
 
 from evodev.chunks import Chunk, choose_chunk
-from evodev.evaluation import device_count, evaluate_organism, sample_lives
+from evodev.devices import device_count, division, everywhere, mesh_of
+from evodev.evaluation import evaluate_organism, sample_lives
 from evodev.fitness import Fitness
 from evodev.fused import Kernel
+from evodev.health import examine
 from evodev.lifetime import LifetimeLog, probe_steps
+from evodev.memory import Forecast, forecast, size_of
 from evodev.organism import Organism
 from evodev.strategies import Strategy, strong
 from evodev.tasks import Split, Task
@@ -54,6 +57,7 @@ class Schedule:
         chunk: genomes evaluated together; 0 chooses by cache or memory.
         kernel: how a life is computed: ``plain``, step by step; ``fused``, all in one kernel with the weights on chip, for plain
             gradient learners on small feedforward networks (interpreted, and slow, on a CPU; not yet measured elsewhere).
+        keep: checkpoints kept: the newest, and others to fall back on.
     """
 
     generations: int = 300
@@ -63,9 +67,10 @@ class Schedule:
     probes: int = 8
     chunk: int = 0
     kernel: Kernel = "plain"
+    keep: int = 3
 
     def __post_init__(self) -> None:
-        for name in ("generations", "lives", "validation_lives", "block", "probes"):
+        for name in ("generations", "lives", "validation_lives", "block", "probes", "keep"):
             if getattr(self, name) < 1:
                 raise ValueError(f"schedule: {name} must be at least 1, given {getattr(self, name)}")
         if self.chunk < 0:
@@ -98,10 +103,12 @@ class Search:
         self.algorithm, self.params = strategy.build(self.spec.size, schedule.generations)
         self.population = strategy.population // getattr(self.algorithm, "num_populations", 1)
         self.population *= getattr(self.algorithm, "num_populations", 1)
-        self.devices = devices or device_count(self.population)
-        share = -(-self.population // self.devices)
-        best = choose_chunk(organism, task, subjects=share, lives=schedule.lives)
+        self.devices = devices or device_count(self.population * schedule.lives)
+        shares = division(self.devices, self.population, schedule.lives)
+        subjects, lives = -(-self.population // shares[0]), -(-schedule.lives // shares[1])
+        best = choose_chunk(organism, task, subjects=subjects, lives=lives)
         self.chunk = Chunk(schedule.chunk, schedule.lives) if schedule.chunk else best
+        self._everywhere = everywhere(mesh_of(shares))
         self.probe_steps = probe_steps(task.steps, schedule.probes)
         self.root = jax.random.key(seed)
 
@@ -113,11 +120,16 @@ class Search:
 
     def start(self, initial: Genome | None = None) -> SearchState:
         """State before the first generation, at a given genome or at a random one."""
-        if initial is None:
-            initial = self.spec.init(key=jax.random.fold_in(self.root, 0x9E57))
-        if initial.shape != (self.spec.size,):
+        if initial is not None and initial.shape != (self.spec.size,):
             raise ValueError(f"genome: expected {self.spec.size} numbers to start from, given shape {initial.shape}")
-        return jax.jit(self._start)(self.root, initial)
+        return self._compiled(self._start)(self.root, initial)
+
+    def forecast(self) -> Forecast:
+        """Memory that the generations will need, before anything is compiled; the population itself is the least."""
+        state = jax.eval_shape(self._start, self.root, None)
+        traced = self._generations.trace(self.root, state, self.schedule.block)
+        least = 4 * self.population * self.spec.size + sum(size_of(x) for x in jax.tree.leaves(state))
+        return forecast(traced.jaxpr, least=least, devices=self.devices)
 
     def advance(self, state: SearchState) -> tuple[SearchState, list[dict[str, Any]]]:
         """Run one block (or what is left); returns one record a generation, the last with validation scores.
@@ -129,8 +141,9 @@ class Search:
             raise ValueError(f"search: all {self.schedule.generations} generations are done; ask for more generations")
         begin = int(state.generation)
         # a fresh, a restored and a carried state enter the same program, laid out alike: bit for bit needs that
-        state = jax.tree.map(jnp.asarray, jax.device_get(state))
-        state, (history, validation) = self._block(count)(self.root, state)
+        state = jax.device_get(state)
+        state, history = self._generations(self.root, state, count)
+        state, validation = self._validated(self.root, state)
         history, validation = jax.device_get((history, validation))
         first, objectives = history.pop("front", None), history.pop("objectives", None)
         records: list[dict[str, Any]] = [
@@ -144,7 +157,7 @@ class Search:
         records[-1] |= {name: float(value) for name, value in validation.items()}
         if first is not None:
             # sorted by the first objective, the best first
-            points = np.unique(objectives[-1][first[-1]], axis=0)[::-1]
+            points = np.unique(objectives[count - 1][first[count - 1]], axis=0)[::-1]
             records[-1]["front"] = [dict(zip(self.fitness.objectives, point.tolist(), strict=True)) for point in points]
         return state, records
 
@@ -180,7 +193,9 @@ class Search:
             kernel=self.schedule.kernel,
         )
 
-    def _start(self, root: Key, initial: Genome) -> SearchState:
+    def _start(self, root: Key, initial: Genome | None) -> SearchState:
+        if initial is None:
+            initial = self.spec.init(key=jax.random.fold_in(root, 0x9E57))
         key = jax.random.fold_in(root, 0x5747A27)
         key_population, key_lives, key_strategy = jax.random.split(key, 3)
         if self.strategy.is_population_based:
@@ -210,18 +225,33 @@ class Search:
         )
         return strong(state)
 
+    # Two programs: the first generation does not wait for the second to be compiled. The root is told, not known: searches
+    # that differ in their seed alone are one program; and so is how many generations to go, up to a block.
+
     @cached_property
-    def _blocks(self) -> dict[int, Any]:
-        return {}
+    def _generations(self) -> Any:
+        return self._compiled(self._run_generations, donate_argnums=1)
 
-    def _block(self, count: int) -> Any:
-        if count not in self._blocks:
-            self._blocks[count] = jax.jit(partial(self._run_block, count), donate_argnums=1)
-        return self._blocks[count]
+    @cached_property
+    def _validated(self) -> Any:
+        return self._compiled(self._validate, donate_argnums=1)
 
-    def _run_block(self, count: int, root: Key, state: SearchState) -> tuple[SearchState, Any]:
-        # the root is told, not known: searches that differ in their seed alone are one program, compiled once
-        state, history = jax.lax.scan(lambda s, _: self._generation(root, s), state, None, length=count)
+    def _compiled(self, function: Callable[..., Any], **options: Any) -> Any:
+        """Whole in and whole out on every device: a search of many processes is the same in each."""
+        return jax.jit(function, in_shardings=self._everywhere, out_shardings=self._everywhere, **options)
+
+    def _run_generations(self, root: Key, state: SearchState, count: Count) -> tuple[SearchState, dict[str, Array]]:
+        generation = jax.jit(self._generation)  # traced once, for its shapes and for the loop
+
+        def turn(i: Count, carry: tuple[SearchState, dict[str, Array]]) -> tuple[SearchState, dict[str, Array]]:
+            state, record = generation(root, carry[0])
+            return state, jax.tree.map(lambda all_of, one: all_of.at[i].set(one), carry[1], record)
+
+        record = generation.eval_shape(root, state)[1]
+        history = jax.tree.map(lambda x: jnp.zeros((self.schedule.block, *x.shape), x.dtype), record)
+        return jax.lax.fori_loop(0, count, turn, (state, history))
+
+    def _validate(self, root: Key, state: SearchState) -> tuple[SearchState, dict[str, Array]]:
         candidates = jnp.stack([state.centroid, state.best])
         key = jax.random.fold_in(root, 0x7A11DA7E)
         fitness, failed, _ = self.evaluate(candidates, "validation", self.schedule.validation_lives, key=key)
@@ -241,7 +271,7 @@ class Search:
             "validation_champion": state.champion_validation,
             "validation_failed": failed.mean(),
         }
-        return strong(state), (history, validation)
+        return strong(state), validation
 
     def _generation(self, root: Key, state: SearchState) -> tuple[SearchState, dict[str, Array]]:
         key = jax.random.fold_in(jax.random.fold_in(root, 1), state.generation)
@@ -252,24 +282,27 @@ class Search:
         fitness = self.fitness(log, self.probe_steps).mean(1)
         merit = self.fitness.merit(log, self.probe_steps)
         strategy, _ = self.algorithm.tell(key_tell, genomes, -merit.reshape(genomes.shape[:-1]), strategy, self.params)
+        told = self.fitness.trade_off(log, self.probe_steps) if self.fitness.objectives else merit[:, None]
+        sigmas = self.strategy.sigma, self.strategy.sigma_final
+        strategy, signs = examine(state.strategy, strategy, told, genomes, log, sigmas)
         centre = strategy.population if self.strategy.is_population_based else strategy.mean
         record = {
             "fitness_min": fitness.min(),
             "fitness_mean": fitness.mean(),
             "fitness_max": fitness.max(),
-            "failed": log.failed.mean(),
             "density": (log.synapses.mean(1) / self.organism.substrate.synapses).mean(),
-            "genome_norm": jnp.linalg.norm(centre.reshape(-1, self.spec.size).mean(0)),
+            "genome_norm": jnp.nan_to_num(jnp.linalg.norm(centre.reshape(-1, self.spec.size).mean(0))),
+            **signs,
         }
         if self.fitness.objectives:
             first = merit >= 0
-            record |= {"front": first, "objectives": self.fitness.trade_off(log, self.probe_steps)}
+            record |= {"front": first, "objectives": told}
         best = jnp.where(first, fitness, -jnp.inf).argmax() if self.fitness.objectives else fitness.argmax()
         state = replace(
             state,
             strategy=strategy,
             generation=state.generation + 1,
             centroid=centre.reshape(-1, self.spec.size).mean(0),
-            best=flat[best],
+            best=jnp.where(signs["flat"], state.best, flat[best]),  # of equals none is the best, and all may have diverged
         )
-        return state, record
+        return strong(state), record

@@ -36,8 +36,8 @@ class Population:
             others are silent (k winners take all). Before normalisation; 1 silences nobody.
 
     Raises:
-        ValueError: for an empty grid, an unknown activation or normalisation, coordinates that are not as many, or a share
-            outside (0, 1].
+        ValueError: for a name that cannot stand in a terminal, an XML file or an archive, an empty grid, an unknown
+            activation or normalisation, coordinates that are not as many, or a share outside (0, 1].
     """
 
     name: str
@@ -49,6 +49,8 @@ class Population:
     winners: float = 1.0
 
     def __post_init__(self) -> None:
+        if not self.name.isprintable() or self.name.startswith("/") or ".." in self.name.split("/"):
+            raise ValueError(f"substrate: population name {self.name!r} must be printable, and no path that leads elsewhere")
         if not self.grid or min(self.grid) < 1 or self.types < 1:
             raise ValueError(f"substrate: population {self.name!r} has no neurons (grid {self.grid}, {self.types} types)")
         if self.activation not in ACTIVATIONS:

@@ -1,91 +1,68 @@
 """What the commands do, as library calls: search, compare, report and grow on run directories."""
 
-import contextlib
 import dataclasses
-import io
-import signal
-import threading
+import json
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import jax
-import networkx as nx
-import numpy as np
 import yaml
-from safetensors.numpy import save as safetensors
 
-from evodev import onnx
+from evodev import devices
 from evodev.across import across_runs
 from evodev.baselines import Setting
+from evodev.chunks import Chunk
 from evodev.comparison import champion_arms, judge, synapses_of
-from evodev.decoders import Decoder
-from evodev.experiment import Experiment, to_plain
+from evodev.experiment import Experiment, from_plain, to_plain, trajectory
 from evodev.files import RunError, refuse_existing, write_files, write_json, write_new
+from evodev.health import health
 from evodev.network import Network
-from evodev.report import figures
-from evodev.report.page import ReportData, build
+from evodev.processes import Interrupted, end_on_sigterm, only_writer, stop_on_signal
+from evodev.report import ReportData
 from evodev.runs import Champion, Run, load_champion
 from evodev.search import Search, SearchState
-from evodev.substrate import Substrate
-from evodev.types import Genome, Key
 
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
 Watcher = Callable[[Search, SearchState, list[dict[str, Any]]], None]
 Say = Callable[[str], None]
+# pictures and exports take seconds to import and are imported where they are made: a search waits for none of them
 
 
-class Interrupted(Exception):
-    """The user asked to stop; the search is checkpointed."""
-
-
-@contextlib.contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C stops at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def handle(number: int, frame: Any) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.warn) -> SearchState:
+def search(run: Run, *, engine: Search | None = None, watch: Watcher = lambda *_: None, warn: Say = warnings.warn) -> SearchState:
     """Run a search to its end, from its last good checkpoint if there is one.
+
+    Of many processes this is what the first does, while the others :func:`follow`.
 
     Args:
         run: the run directory; metrics, checkpoints and the champion are written there.
+        engine: the run's search, where somebody has made it already.
         watch: called after each block.
         warn: takes a line about a damaged checkpoint.
 
     Raises:
         Interrupted: after Ctrl-C or SIGTERM, once the search is checkpointed.
+        Lost: if another process of the run is gone; the checkpoints are there to go on from.
     """
-    engine = run.experiment.search()
-    state = engine.start()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        found = run.restore(state)
-    for warning in caught:
-        if "checkpoint" in str(warning.message):
-            warn(str(warning.message))
-    state = found or state
-    run.forget_after(int(state.generation))
-    saved = time.monotonic()
-    with _stop_on_signal() as stop:
+    with devices.noticing(f"; go on with: evodev resume {run.path}"), stop_on_signal() as stop, run.writing():
+        engine = engine or run.experiment.search()
+        devices.shared_text(json.dumps({"experiment": to_plain(run.experiment), "chunk": engine.chunk}))
+        state = engine.start()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            state = run.restore(state) or state
+        for warning in caught:
+            if "checkpoint" in str(warning.message):
+                warn(str(warning.message))
+        run.forget_after(int(state.generation))
+        state = devices.shared(state)
+        saved = time.monotonic()
+        asked = devices.anyone(stop.is_set())
         while int(state.generation) < run.experiment.schedule.generations:
+            if asked:
+                raise Interrupted(run.path, stop.by)
             began = time.perf_counter()
             state, records = engine.advance(state)
             seconds = (time.perf_counter() - began) / len(records)
@@ -93,21 +70,53 @@ def search(run: Run, *, watch: Watcher = lambda *_: None, warn: Say = warnings.w
             run.append_metrics(records)
             watch(engine, state, records)
             last = int(state.generation) >= run.experiment.schedule.generations
-            if last or stop.is_set() or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            asked = devices.anyone(stop.is_set())
+            if last or asked or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
                 run.save(state)
                 saved = time.monotonic()
-            if stop.is_set() and not last:
-                raise Interrupted
         run.save_champion(state)
         save_front(run)
-        if stop.is_set():  # in the last block: there is a champion, but nobody wants to wait for what follows
-            raise Interrupted
+        if devices.anyone(stop.is_set()):  # in the last block: there is a champion, but nobody wants to wait for what follows
+            raise Interrupted(run.path, stop.by)
     return state
+
+
+def follow() -> int:
+    """What a process other than the first does: every block of every search that the first runs, and no file.
+
+    Returns:
+        Its exit code, as that of the first.
+
+    Raises:
+        Lost: if another process is gone.
+    """
+    with devices.noticing(), stop_on_signal() as stop:
+        while told := json.loads(devices.shared_text()):
+            engine = from_plain(Experiment, told["experiment"]).search()
+            engine.chunk = Chunk(*told["chunk"])
+            state = devices.shared(engine.start())
+            asked = devices.anyone(stop.is_set())
+            while int(state.generation) < engine.schedule.generations and not asked:
+                state, _ = engine.advance(state)
+                asked = devices.anyone(stop.is_set())
+            if int(state.generation) < engine.schedule.generations or devices.anyone(stop.is_set()):
+                devices.leave()
+                return Interrupted(Path(), stop.by).code
+    devices.leave()
+    return 0
+
+
+def alone() -> None:
+    """The first process has no further search, and goes on without the others."""
+    if devices.together():
+        with devices.noticing():
+            devices.shared_text(json.dumps(None))
+        devices.leave()
 
 
 def save_front(run: Run) -> None:
     """front.json of a search by several objectives: the first front of its last generation, on its train lives."""
-    last = run.metrics()[-1]
+    last = next(iter(run.metrics()[-1:]), {})
     if "front" in last:
         about = {"generation": last["generation"], "split": "train", "objectives": list(run.experiment.fitness.objectives)}
         run.write_json("front.json", {"schema_version": 1, **about, "front": last["front"]})
@@ -117,9 +126,17 @@ def compare_run(run: Run, *, names: Sequence[str] | None = None, say: Say = lamb
     """Champion against baselines and controls, the routine ones or those named; writes and returns comparison.json.
 
     Raises:
-        RunError: if the run has no champion yet.
+        RunError: if the run has no champion yet, or another process writes there.
         ValueError: for a name that no baseline has.
+        Interrupted: after SIGTERM; arms that were measured are kept.
     """
+    with end_on_sigterm(run.path), run.writing():
+        result = _compared(run, names, say)
+        run.write_json("comparison.json", result)
+    return result
+
+
+def _compared(run: Run, names: Sequence[str] | None, say: Say) -> dict[str, Any]:
     if not (run.path / "champion.json").exists():
         raise RunError(f"run: {run.path} has no champion yet; finish it with `evodev resume {run.path}`")
     champion = load_champion(run.path)
@@ -149,30 +166,31 @@ def compare_run(run: Run, *, names: Sequence[str] | None = None, say: Say = lamb
         kept=run.arms,
         say=say,
     )
+    result["health"] = health(metrics)
     result["ledger"]["search"]["seconds"] = sum(r.get("seconds", 0.0) for r in metrics)
     result["ledger"]["search_seconds"] = result["ledger"]["search"]["seconds"]
     result["ledger"]["comparison_seconds"] = time.perf_counter() - began
-    run.write_json("comparison.json", result)
     return result
 
 
 def comparison_of(run: Run, *, say: Say = lambda line: None) -> dict[str, Any]:
     """comparison.json if the run has one, else :func:`compare_run`."""
-    return run.read_json("comparison.json") if (run.path / "comparison.json").exists() else compare_run(run, say=say)
+    return run.comparison() or compare_run(run, say=say)
 
 
 def report_run(run: Run) -> Path:
     """(Re)draw report.html and its figures; returns the page's path."""
-    comparison = run.read_json("comparison.json") if (run.path / "comparison.json").exists() else None
-    page, figures = build(report_data(run, load_champion(run.path), comparison))
-    for name, image in figures.items():
-        run.write_bytes(name, image)
-    return run.write_bytes("report.html", page.encode())
+    from evodev.report.page import build
+
+    with end_on_sigterm(run.path), run.writing():
+        page, figures = build(report_data(run, load_champion(run.path), run.comparison()))
+        write_files(run.path, {**figures, "report.html": page.encode()})
+    return run.path / "report.html"
 
 
 def report_data(run: Run, champion: Champion, comparison: dict[str, Any] | None) -> ReportData:
     """What the report of a run shows; ``comparison`` may be that of several runs."""
-    about = run.read_json("manifest.json")
+    about = run.manifest()
     return ReportData(
         name=run.path.name,
         command=about.get("command", ""),
@@ -193,6 +211,8 @@ def report_seeds(base: Path, runs: Sequence[Run]) -> Path:
     Raises:
         RunError: if fewer than two of them were compared.
     """
+    from evodev.report.page import build
+
     compared = [run for run in runs if (run.path / "comparison.json").exists()]
     if len(compared) < 2:
         raise RunError(f"run: {len(compared)} of {len(runs)} seeds in {base} compared; `evodev compare` does that, then report")
@@ -204,7 +224,8 @@ def report_seeds(base: Path, runs: Sequence[Run]) -> Path:
     note += f" Not compared yet: {', '.join(missing)}." if missing else ""
     data = report_data(best, champions[best.path.name], merged)
     page, figures = build(dataclasses.replace(data, name=base.name, seeds_note=note))
-    write_files(base, {**figures, "report.html": page.encode()})
+    with only_writer(base, "report"):
+        write_files(base, {**figures, "report.html": page.encode()})
     return base / "report.html"
 
 
@@ -222,7 +243,8 @@ def search_seeds(base: Path, experiment: Experiment, seeds: int, *, command: str
 def merge_seeds(base: Path, runs: Sequence[Run]) -> dict[str, Any]:
     """The comparison over the seeds of :func:`search_seeds`; writes and returns ``base``'s comparison.json."""
     merged = compare_runs(runs)
-    write_json(base / "comparison.json", merged)
+    with only_writer(base, "report"):
+        write_json(base / "comparison.json", merged)
     return merged
 
 
@@ -253,17 +275,10 @@ def refuse_unlike(runs: Sequence[Run]) -> None:
             before = seen[run.experiment.seed].path
             raise RunError(f"compare: {before} and {run.path} have the same seed; one search counts once")
         seen[run.experiment.seed] = run
-        parts, like = (_search_of(r.experiment) for r in (run, runs[0]))
-        unlike = [name for name in parts if parts[name] != like[name]]
+        parts, like = (trajectory(r.experiment) for r in (run, runs[0]))
+        unlike = [name for name in parts if parts[name] != like[name] and name != "seed"]
         if unlike:
             raise RunError(f"compare: {runs[0].path} and {run.path} differ in {unlike[0]}; only seeds of one search are merged")
-
-
-def _search_of(experiment: Experiment) -> dict[str, Any]:
-    """What makes a search but for its seed; how its champion is compared is not of it, nor how it was put on a device."""
-    schedule = dataclasses.replace(experiment.schedule, chunk=0)
-    plain = to_plain(dataclasses.replace(experiment, schedule=schedule))
-    return {name: value for name, value in plain.items() if name not in ("seed", "comparison")}
 
 
 def grow(champion: Champion, out: Path) -> tuple[Network, list[Path]]:
@@ -275,6 +290,8 @@ def grow(champion: Champion, out: Path) -> tuple[Network, list[Path]]:
     Raises:
         RunError: if a file is there already.
     """
+    from evodev.exports import EXPORTS, pictures
+
     refuse_existing(out, EXPORTS)  # before anything is worked out
     organism = champion.organism
     genome, key = champion.genomes["champion"], jax.random.key(champion.experiment.seed)
@@ -282,68 +299,3 @@ def grow(champion: Champion, out: Path) -> tuple[Network, list[Path]]:
     files = {name: export(organism.substrate, network) for name, export in EXPORTS.items()}
     files |= pictures(champion.experiment.decoder, organism.split(genome)[0], organism.substrate, network, key=key)
     return network, write_new(out, files)
-
-
-def pictures(decoder: Decoder, genome: Genome, substrate: Substrate, network: Network, *, key: Key) -> dict[str, bytes]:
-    """Pictures of a grown network by file name: itself, its matrices, its tissue, receptive fields, a film of its growth."""
-    film = decoder.film(genome, substrate, key=key)
-    out = {
-        "network.png": figures.drawn_network(substrate, network),
-        "matrices.png": figures.matrices(substrate, network),
-        "expression.png": figures.expression_maps(substrate, film[-1].tissue),
-    }
-    fields = [p for p in substrate.projections if p.pre == substrate.input.name and figures.has_fields(substrate, p)]
-    for i, projection in enumerate(fields):
-        out[f"receptive_fields{f'_{i + 1}' * bool(i)}.png"] = figures.receptive_fields(substrate, network, projection)
-    if len(film) > 1:
-        out["growth.gif"] = figures.growth(substrate, film)
-    return out
-
-
-def as_arrays(network: Network) -> dict[str, np.ndarray]:
-    """Everything of a network by name: ``weights/pre->post``, ``biases/population``, ``channels/A/pre->post``."""
-    parts = {"weights": network.weights, "masks": network.masks, "gains": network.gains, "biases": network.biases}
-    parts |= {"alive": network.alive} | {f"channels/{channel}": of for channel, of in network.channels.items()}
-    return {f"{part}/{name}": np.asarray(value) for part, values in parts.items() for name, value in values.items()}
-
-
-def as_npz(substrate: Substrate, network: Network) -> bytes:
-    """:func:`as_arrays` as an npz file."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **cast(dict[str, Any], as_arrays(network)))
-    return buffer.getvalue()
-
-
-def as_safetensors(substrate: Substrate, network: Network) -> bytes:
-    """:func:`as_arrays` as a safetensors file."""
-    return safetensors(as_arrays(network))
-
-
-def as_graphml(substrate: Substrate, network: Network) -> bytes:
-    """:func:`as_graph` as a GraphML file."""
-    buffer = io.BytesIO()
-    nx.write_graphml(as_graph(substrate, network), buffer)
-    return buffer.getvalue()
-
-
-def as_graph(substrate: Substrate, network: Network) -> nx.DiGraph:
-    """The network as a directed graph: neurons with population and coordinates, synapses with weights."""
-    graph = nx.DiGraph()
-    for p in substrate.populations:
-        for i, place in enumerate(p.places):
-            where = {f"x{axis}": float(value) for axis, value in enumerate(place)}
-            graph.add_node(f"{p.name}:{i}", population=p.name, bias=float(network.biases[p.name][i]), **where)
-    for p in substrate.projections:
-        mask, weights = np.asarray(network.masks[p.name]), np.asarray(network.weights[p.name])
-        for i, j in zip(*np.nonzero(mask), strict=True):
-            graph.add_edge(f"{p.pre}:{i}", f"{p.post}:{j}", weight=float(weights[i, j]))
-    return graph
-
-
-EXPORTS: dict[str, Callable[[Substrate, Network], bytes]] = {
-    "network.npz": as_npz,
-    "network.safetensors": as_safetensors,
-    "network.graphml": as_graphml,
-    **({"network.onnx": onnx.to_onnx} if onnx.INSTALLED else {}),
-}
-"""What a grown network is written as, a file each."""

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evodev import cli, workflow
+from evodev import cli, exports, workflow
 from evodev.baselines import BASELINES
 from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS, Decoder
 from evodev.decoders.cells.types import CellTypes
@@ -23,6 +24,8 @@ from evodev.decoders.wiring.direct import Direct
 from evodev.experiment import to_plain
 from evodev.learners import LEARNERS
 from evodev.presets import PRESETS
+from evodev.processes import LOCK, Interrupted
+from evodev.rerun import Unequal, Verdict
 from evodev.runs import Run, load_experiment
 from evodev.strategies import STRATEGIES
 from evodev.tasks import TASKS
@@ -41,7 +44,8 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _files(folder: Path) -> Files:
-    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
+    found = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.name != LOCK}
+    return {name: p.read_bytes() if p.is_file() else None for name, p in found.items()}
 
 
 @pytest.fixture
@@ -62,6 +66,16 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.L
         return err.strip()
 
     return call
+
+
+def test_a_search_too_large_for_the_machine_is_refused_before_a_run_is_made(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evodev.memory.free_bytes", lambda: 1000)
+    _config("tiny.yaml")
+    line = refused("search --config tiny.yaml --strategy.population 1000")
+    assert "1,000 genomes" in line
+    assert "lower strategy.population" in line
 
 
 def _config(name: str, change: Callable[[dict[str, Any]], Any] = lambda data: None) -> None:
@@ -113,6 +127,10 @@ VALUES = {
     "grow": "grow: expected one run directory",
     "grow a --out": "--out: expected a value",
     "list --jsn": "list: no argument '--jsn'",
+    "rerun": "rerun: expected one run directory, given 0",
+    "rerun a --once": "rerun: no option --once",
+    "watch a b": "watch: expected one run directory, given 2",
+    "watch --forever a": "watch: no option --forever",
 }
 
 
@@ -194,7 +212,7 @@ def test_what_is_there_is_not_written_over(options: str, refused: Refused) -> No
 # runs
 
 
-@pytest.mark.parametrize("command", ["resume", "compare", "report", "grow"])
+@pytest.mark.parametrize("command", ["resume", "compare", "report", "grow", "rerun", "watch"])
 def test_a_missing_run_is_named(command: str, refused: Refused) -> None:
     assert "nowhere" in refused(f"{command} nowhere")
     Path("nowhere").mkdir()
@@ -203,7 +221,7 @@ def test_a_missing_run_is_named(command: str, refused: Refused) -> None:
     assert "did you mean" not in line
 
 
-@pytest.mark.parametrize("command", ["resume", "compare", "report"])
+@pytest.mark.parametrize("command", ["resume", "compare", "report", "rerun", "watch"])
 def test_a_misspelt_run_names_the_nearest(command: str, refused: Refused) -> None:
     Run.create(Path("first"), digits_experiment())
     assert "did you mean first?" in refused(f"{command} frist")
@@ -211,7 +229,8 @@ def test_a_misspelt_run_names_the_nearest(command: str, refused: Refused) -> Non
 
 def test_an_unfinished_run_cannot_be_compared_reported_or_grown(refused: Refused) -> None:
     Run.create(Path("half"), digits_experiment())
-    assert "finish it with `evodev resume half`" in refused("compare half")
+    for command in ("compare half", "rerun half"):
+        assert "finish it with `evodev resume half`" in refused(command)
     for command in ("report half", "grow half"):
         assert "half/champion.json is missing" in refused(command)
 
@@ -219,7 +238,7 @@ def test_an_unfinished_run_cannot_be_compared_reported_or_grown(refused: Refused
 def test_a_damaged_configuration_is_no_run(refused: Refused) -> None:
     Run.create(Path("run"), digits_experiment())
     Path("run/config.yaml").write_text("task: [")
-    for command in ("resume", "compare", "report"):
+    for command in ("resume", "compare", "report", "rerun", "watch"):
         assert "run/config.yaml cannot be read" in refused(f"{command} run")
 
 
@@ -239,7 +258,7 @@ def test_a_champion_that_cannot_be_read_is_not_grown(finished: Run, refused: Ref
     path = finished.path / "champion.json"
     about = json.loads(path.read_text())
     path.write_text(json.dumps(about | {"schema_version": 99}))
-    assert "has schema 99, this evodev reads schema 1" in refused("grow run")
+    assert "has schema 99, this evodev reads up to schema 2" in refused("grow run")
     path.write_text(json.dumps(about))
     genomes = finished.path / "champion.safetensors"
     genomes.write_bytes(genomes.read_bytes()[:100])
@@ -370,17 +389,18 @@ def test_seeds_are_compared_together(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert compared == ["many/seed-0", "many/seed-1"]
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_a_search_stopped_in_its_last_block_is_not_compared(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, code: int
 ) -> None:
     def stopped(run: Run, **_: Any) -> None:
-        raise workflow.Interrupted
+        raise Interrupted(run.path, number)
 
     concluded: list[Run] = []
     monkeypatch.setattr(workflow, "search", stopped)
     monkeypatch.setattr(cli, "conclude", concluded.append)
     _config("x.yaml")
-    assert cli.main(["search", "--config", "x.yaml", "--out", "run"]) == 130
+    assert cli.main(["search", "--config", "x.yaml", "--out", "run"]) == code
     assert not concluded
     assert "go on with: evodev resume run" in capsys.readouterr().err
 
@@ -389,10 +409,29 @@ def test_without_onnx_growing_says_which_extra_to_install(
     finished: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("evodev.onnx.INSTALLED", False)
-    monkeypatch.delitem(workflow.EXPORTS, "network.onnx")
+    monkeypatch.delitem(exports.EXPORTS, "network.onnx")
     assert cli.main(["grow", str(finished.path), "--out", "network"]) == 0
     assert not Path("network/network.onnx").exists()
     assert capsys.readouterr().out.endswith("no ONNX file: the package onnx is not installed; pip install 'evodev-jax[onnx]'\n")
+
+
+def test_without_its_extra_nothing_is_tracked_and_nothing_begun(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evodev.tracking.INSTALLED", False)
+    _config("x.yaml")
+    assert "pip install 'evodev-jax[track]'" in refused("search --config x.yaml --track")
+
+
+@pytest.mark.parametrize("matched", [True, False])
+def test_the_exit_code_of_a_rerun_says_whether_it_matched(
+    matched: bool, finished: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unequal = () if matched else (Unequal("champion, validation", 1.0, 0.5, 0.5),)
+    told = Verdict(("champion",), unequal, ("packages / jax: 0.9, now 0.10",))
+    monkeypatch.setattr("evodev.rerun.rerun", lambda run, **_: (run, told))
+    assert cli.main(["rerun", "run"]) == (0 if matched else 1)
+    out = capsys.readouterr().out
+    assert (out == "matched bit for bit: champion\n") == matched
+    assert ("largest difference: champion, validation was 1.0, is 0.5 (0.5 of it)\nmanifest: packages / jax" in out) != matched
 
 
 def test_a_champion_is_grown_without_its_run(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -481,7 +520,7 @@ def test_help_follows_the_preset(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--task.ways" not in _help(["search", "sine", "--help"], capsys)
 
 
-@pytest.mark.parametrize("command", ["resume", "compare", "report", "grow", "list"])
+@pytest.mark.parametrize("command", ["resume", "compare", "report", "grow", "rerun", "watch", "list"])
 def test_help_on_the_others_is_one_of_usage(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = _help([command, "--help"], capsys)
     assert f"usage: evodev {command}" in out

@@ -22,13 +22,13 @@ from evodev.genome import Gene, spec_of
 from evodev.learners import Gradient
 from evodev.network import Network
 from evodev.organism import Organism
-from evodev.report import ReportData, build, console_table, figures, geometry, rows
+from evodev.report import ReportData, console_table, figures, geometry, rows
 from evodev.report.costs import compactness_lines, cost, ledger_table, ledgers
 from evodev.report.curves import learning_curves
 from evodev.report.effects import forest
 from evodev.report.evidence import curse, factorial, fairness, levels
 from evodev.report.geometry import strongest
-from evodev.report.page import grown
+from evodev.report.page import build, grown
 from evodev.report.style import DPI, WIDTH, spread
 from evodev.report.table import (
     caption,
@@ -46,7 +46,8 @@ from evodev.substrate import Population, Projection, Substrate, recurrent
 from tests.tiny import CHAIN, DIRECT, GRID
 
 SAMPLES = [0, 1, 2, 5, 10]
-EVIL = "<script>alert(1)</script><img src=https://evil.example/x.png onerror=alert(2)> $\\frac{ [bold]"
+EVIL = "<script>alert(1)</script><img src=https://evil.example/x.png onerror=alert(2)> $\\frac{ [bold][/x] {{7*7}}{% x %} \u6f22"
+LONG = "{{7*7}} " + "x" * 300
 
 
 def _around(value: float, half: float) -> dict[str, float]:
@@ -150,21 +151,21 @@ def _acted(span: list[float] | None) -> dict[str, Any]:
     return out
 
 
-def _organism() -> Organism:
+def _organism(maps: str = "maps", memory: str = "memory") -> Organism:
     substrate = Substrate(
         (
             Population("input", (5, 4), activation="linear"),
-            Population("maps", (3, 3), 2),
-            Population("memory", (6,), activation="tanh"),
+            Population(maps, (3, 3), 2),
+            Population(memory, (6,), activation="tanh"),
             Population("output", (3,), activation="linear"),
         ),
         (
-            Projection("input", "maps"),
-            Projection("maps", "memory"),
-            Projection("memory", "memory"),
-            Projection("memory", "maps"),
-            Projection("input", "memory"),
-            Projection("memory", "output", blank=True),
+            Projection("input", maps),
+            Projection(maps, memory),
+            Projection(memory, memory),
+            Projection(memory, maps),
+            Projection("input", memory),
+            Projection(memory, "output", blank=True),
         ),
         ticks=2,
     )
@@ -208,7 +209,11 @@ def hostile() -> tuple[str, dict[str, bytes]]:
     comparison["arms"][EVIL] = {**_arm("baseline", 0.5), "note": EVIL}
     comparison |= {"task": EVIL, "unit": EVIL, "held_out": EVIL}
     comparison["ledger"]["best_baseline"] = EVIL
-    return build(_data(comparison, name=EVIL, command=EVIL, config=EVIL, manifest={EVIL: EVIL}, seeds_note=EVIL))
+    metrics: list[Any] = _metrics()
+    metrics[-1]["front"] = [{EVIL: -0.5}, {EVIL: -0.75}]
+    name, manifest = f"../../{EVIL}\u202e", {EVIL: EVIL}
+    evil = {"name": name, "command": EVIL, "config": EVIL, "manifest": manifest, "seeds_note": EVIL, "metrics": metrics}
+    return build(_data(comparison, organism=_organism(EVIL, LONG), **evil))
 
 
 def test_what_comes_from_files_is_escaped(hostile: tuple[str, dict[str, bytes]]) -> None:
@@ -216,10 +221,16 @@ def test_what_comes_from_files_is_escaped(hostile: tuple[str, dict[str, bytes]])
     assert "<script" not in page
     assert "<img src=https" not in page
     assert page.count("&lt;script&gt;") > 8
+    assert page.count("{{7*7}}") > 8, "what looks like a template is none"
+
+
+def test_names_of_figures_are_ours(hostile: tuple[str, dict[str, bytes]]) -> None:
+    assert all(re.fullmatch(r"[a-z_]+(_\d+)?\.png", name) for name in hostile[1])
 
 
 def test_page_fetches_nothing(hostile: tuple[str, dict[str, bytes]]) -> None:
     page, images = hostile
+    page = re.sub(r'alt="[^"]*"', "", page)  # names stand there, between quotes
     sources = re.findall(r"<[^>]*?\b(?:src|href|srcset|action)\s*=\s*[\"']?([^\"'\s>]+)", page)
     assert sum(s.startswith("data:image/png;base64,") for s in sources) == len(images)
     assert all(s.startswith(("data:image/png;base64,", "#")) for s in sources)
@@ -487,6 +498,8 @@ def test_the_front_of_a_search_is_shown_in_terminal_and_page() -> None:
     console = Console(width=150, record=True, file=io.StringIO())
     console.print(console_front(metrics))
     assert "-12.25" in console.export_text()
+    console.print(console_front([{"front": [{"[/bold]": -0.5}]}]))
+    assert "[/bold]" in console.export_text(), "a name is no markup"
     page, _ = build(_data(None, metrics=metrics))
     assert "<td>-12.25</td>" in page
     assert "Trade-off" in page

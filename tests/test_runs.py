@@ -1,6 +1,6 @@
+import errno
 import json
-import warnings
-from collections.abc import Callable
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +11,8 @@ import pytest
 import yaml
 from safetensors.numpy import load_file, save_file
 
-from evodev.files import RunError, fresh_path, write_new
-from evodev.runs import KEEP, Run, load_champion, load_experiment
+from evodev.files import Kept, RunError, fresh_path, sealed, write_new
+from evodev.runs import CHAMPION_SCHEMA, Run, load_champion, load_experiment
 from evodev.search import SearchState
 from tests.tiny import digits_experiment
 
@@ -32,19 +32,6 @@ def run(tmp_path: Path) -> Run:
 def _at(start: SearchState, generation: int) -> SearchState:
     """A state as it might be after so many generations."""
     return replace(start, generation=jnp.asarray(generation, jnp.int32), centroid=start.initial + generation)
-
-
-def _assert_same(a: SearchState | None, b: SearchState) -> None:
-    assert a is not None
-    jax.tree.map(lambda x, y: np.testing.assert_array_equal(np.asarray(x), np.asarray(y)), a, b)
-
-
-def _spoil(folder: Path) -> None:
-    """Cut every file of a checkpoint in half."""
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    assert files
-    for file in files:
-        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
@@ -76,6 +63,13 @@ def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         Run.create(tmp_path / "file" / "run", EXPERIMENT)
 
 
+def test_a_run_that_cannot_be_begun_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.fsync", _full_disk)
+    with pytest.raises(RunError, match=r"out: .*run cannot be written: No space left on device"):
+        Run.create(tmp_path / "run", EXPERIMENT)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_that_is_not_there_is_refused_with_the_nearest(run: Run) -> None:
     with pytest.raises(RunError, match=rf"no run in .*rum \(no config.yaml\); did you mean {run.path}\?"):
         Run.open(run.path.with_name("rum"))
@@ -87,6 +81,27 @@ def test_a_file_that_is_not_yaml_is_refused_in_one_line(tmp_path: Path, text: st
     with pytest.raises(RunError, match=r"config: .* cannot be read") as caught:
         load_experiment(tmp_path / "config.yaml")
     assert "\n" not in str(caught.value)
+
+
+def test_a_configuration_of_another_schema_is_refused_and_one_without_is_of_the_first(run: Run) -> None:
+    data = yaml.safe_load((run.path / "config.yaml").read_text())
+    assert data.pop("schema_version") == 1
+    for schema, message in (
+        (2, "has schema 2, this evodev reads up to schema 1; use the evodev that wrote it"),
+        ("1", "has schema 1"),
+    ):
+        (run.path / "config.yaml").write_text(yaml.safe_dump({"schema_version": schema, **data}))
+        with pytest.raises(RunError, match=message):
+            Run.open(run.path)
+    (run.path / "config.yaml").write_text(yaml.safe_dump(data))
+    assert Run.open(run.path) == run
+
+
+@pytest.mark.parametrize("name", ["comparison", "manifest"])
+def test_results_of_another_schema_are_refused(run: Run, name: str) -> None:
+    run.write_json(f"{name}.json", {"schema_version": 2})
+    with pytest.raises(RunError, match=rf"{name}.json has schema 2, this evodev reads up to schema 1"):
+        getattr(run, name)()
 
 
 def test_a_missing_configuration_is_refused(tmp_path: Path) -> None:
@@ -119,103 +134,103 @@ def test_metrics_come_back_and_a_torn_last_line_is_left_out(run: Run) -> None:
     assert run.metrics() == records
 
 
-# checkpoints
+@pytest.mark.parametrize("torn", [b'{"generation": 2, "fitn', b"12", b"\xff\xfe\x00", b'{"generation": "2"}', b"[1]\n\n"])
+def test_a_torn_line_takes_no_other_with_it(run: Run, torn: bytes) -> None:
+    records = [{"generation": g, "fitness_mean": -1.0 / g} for g in (1, 2)]
+    run.append_metrics(records[:1])
+    with (run.path / "metrics.jsonl").open("ab") as file:
+        file.write(torn)
+    run.append_metrics(records[1:])
+    assert run.metrics() == records
+    run.forget_after(2)
+    assert (run.path / "metrics.jsonl").read_text().count("\n") == 2
 
 
-def test_a_checkpoint_restores_every_bit(run: Run, start: SearchState) -> None:
-    assert run.restore(start) is None
-    run.save(_at(start, 3))
-    _assert_same(run.restore(start), _at(start, 3))
+# one writer
 
 
-def test_the_newest_checkpoint_is_taken_and_old_ones_go(run: Run, start: SearchState) -> None:
-    for generation in range(1, KEEP + 3):
-        run.save(_at(start, generation))
-    _assert_same(run.restore(start), _at(start, KEEP + 2))
-    assert len([p for p in (run.path / "checkpoints").iterdir() if p.name.isdigit()]) == KEEP
+def test_a_second_writer_is_refused_until_the_first_is_done(run: Run) -> None:
+    who = rf"run: process {os.getpid()} on .* is writing to .*run; wait until it has ended"
+    with run.writing(), pytest.raises(RunError, match=who), run.writing():
+        raise AssertionError("two write")
+    with run.writing():
+        pass
 
 
-def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(run: Run, start: SearchState) -> None:
-    run.save(_at(start, 1))
-    run.save(_at(start, 2))
-    _spoil(run.path / "checkpoints" / "2")
-    with pytest.warns(UserWarning, match="checkpoint 2: .* Going on from generation 1"):
-        restored = run.restore(start)
-    _assert_same(restored, _at(start, 1))
+def test_where_there_are_no_locks_nobody_is_kept_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with run.writing():
+        pass
 
 
-def _empty(folder: Path) -> None:
-    """Leave every file of a checkpoint there, with nothing in it."""
-    for file in folder.rglob("*"):
-        if file.is_file():
-            file.write_bytes(b"")
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES])
+def test_a_directory_that_cannot_be_written_is_said_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(path: Path, *_: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr("os.open", refuse)
+    said = rf"{os.strerror(number)}\. What was written before is whole; mend that, then: evodev resume {run.path}"
+    with pytest.raises(RunError, match=said), run.writing():
+        raise AssertionError("it has no lock")
 
 
-def _flip(folder: Path) -> None:
-    """Turn one bit in the middle of every file that holds numbers."""
-    files = [file for file in (folder / "state").rglob("d/*") if file.is_file()]
-    assert files
-    for file in files:
-        data = bytearray(file.read_bytes())
-        data[len(data) // 2] ^= 1
-        file.write_bytes(bytes(data))
+def test_what_is_not_of_the_disk_is_not_taken_for_it(run: Run) -> None:
+    with pytest.raises(BrokenPipeError), run.writing():
+        raise BrokenPipeError(errno.EPIPE, "nobody reads")
 
 
-@pytest.mark.parametrize("damage", [_empty, _flip])
-def test_an_emptied_or_bit_flipped_checkpoint_is_passed_over(
-    run: Run, start: SearchState, damage: Callable[[Path], None]
-) -> None:
-    run.save(_at(start, 1))
-    run.save(_at(start, 2))
-    damage(run.path / "checkpoints" / "2")
-    with pytest.warns(UserWarning, match="checkpoint 2: .* Going on from generation 1"):
-        restored = run.restore(start)
-    _assert_same(restored, _at(start, 1))
+# what leads out of the directory
 
 
-def test_a_checkpoint_whose_digest_is_of_other_numbers_is_refused(run: Run, start: SearchState) -> None:
-    run.save(_at(start, 1))
-    (about,) = (run.path / "checkpoints" / "1" / "about").glob("metadata")
-    content = json.loads(about.read_text())
-    about.write_text(json.dumps(content | {"digest": "0"}))
-    with pytest.raises(RunError, match="its numbers are damaged"):
-        run.restore(start)
+def test_links_out_of_the_run_are_not_written_through(run: Run, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "seed-1").mkdir(parents=True)
+    (outside / "kept").write_text("kept")
+    before = _contents(outside)
+    (run.path / "metrics.jsonl").symlink_to(outside / "kept")
+    (run.path / "arms").symlink_to(outside)
+    (run.path / "report.html").symlink_to(outside / "kept")
+    (run.path / ".figure.png.partial").symlink_to(outside / "kept")
+    for attempt in (lambda: run.append_metrics([{"generation": 1}]), lambda: run.arms):
+        with pytest.raises(RunError, match=r"leads out of .*nothing is written there: remove the link"):
+            attempt()
+    run.write_bytes("report.html", b"page")
+    run.write_bytes("figure.png", b"png")
+    assert (run.path / "report.html").read_bytes() == b"page"
+    assert not (run.path / "report.html").is_symlink()
+    (run.path / ".lock").unlink(missing_ok=True)
+    (run.path / ".lock").symlink_to(outside / "kept")
+    with pytest.raises(OSError, match="symbolic link"), run.writing():
+        raise AssertionError("it wrote its name elsewhere")
+    assert _contents(outside) == before
 
 
-@pytest.mark.parametrize(
-    ("other", "message"),
-    [
-        (lambda s: replace(s, champion=s.champion[:-1]), r"float32\[(\d+)\] where float32\[(\d+)\] is needed"),
-        (lambda s: replace(s, champion=s.champion.astype(jnp.float16)), r"float32\[\d+\] where float16\[\d+\] is needed"),
-    ],
-)
-def test_a_checkpoint_of_other_shapes_says_which(run: Run, start: SearchState, other, message: str) -> None:
-    run.save(_at(start, 1))
-    with pytest.raises(RunError, match=f"its shapes are of another search: {message}"):
-        run.restore(other(start))
+def test_a_seed_that_lies_elsewhere_is_refused(run: Run, tmp_path: Path) -> None:
+    base = tmp_path / "many"
+    base.mkdir()
+    (base / "seed-0").symlink_to(run.path)
+    with pytest.raises(RunError, match=r"many/seed-0 leads out of .*many"):
+        Run.of_seeds(base)
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_nothing_is_restored_where_every_checkpoint_is_damaged(run: Run, start: SearchState) -> None:
-    run.save(_at(start, 1))
-    _spoil(run.path / "checkpoints" / "1")
-    with pytest.raises(RunError, match=r"checkpoint: none of 1 in .*checkpoints can be used \(1: "):
-        run.restore(start)
+@pytest.mark.parametrize("name", ["../escaped", "a/b", "..", "", "a.b", "/etc/passwd"])
+def test_a_result_is_kept_under_a_digest_and_under_nothing_else(tmp_path: Path, name: str) -> None:
+    with pytest.raises(KeyError):
+        Kept(tmp_path / "arms")[name] = {}
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_a_checkpoint_of_another_experiment_is_refused(run: Run, start: SearchState) -> None:
-    run.save(_at(start, 1))
-    other = Run(run.path, digits_experiment(seed=5))
-    with pytest.raises(RunError, match=r"it belongs to another experiment than config.yaml describes"):
-        other.restore(start)
-
-
-def test_how_the_champion_is_compared_is_no_part_of_a_checkpoint(run: Run, start: SearchState) -> None:
-    run.save(_at(start, 1))
-    other = replace(EXPERIMENT, comparison=replace(EXPERIMENT.comparison, lives=99))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        _assert_same(Run(run.path, other).restore(start), _at(start, 1))
+def test_a_kept_result_is_as_it_was_or_not_there(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    kept["a1"] = {"score": 0.125, "by": {"10": 1, "9": float("nan")}}
+    assert kept["a1"]["score"] == 0.125
+    text = (tmp_path / "a1.json").read_text()
+    for damaged in (text.replace("0.125", "0.126"), text[:-20], "{}", "[]", "null", text.replace("seal", "zeal")):
+        (tmp_path / "a1.json").write_text(damaged)
+        assert "a1" not in kept
 
 
 # champion
@@ -243,8 +258,10 @@ def test_a_champion_is_loaded_without_its_run(champion: Path, start: SearchState
 
 
 def _edit(champion: Path, **changes: object) -> None:
+    """Change what a champion says about itself, as an honest writer would: sealed."""
     about = json.loads((champion / "champion.json").read_text()) | changes
-    (champion / "champion.json").write_text(json.dumps({k: v for k, v in about.items() if v is not None}))
+    content = {k: v for k, v in about.items() if v is not None and k != "seal"}
+    (champion / "champion.json").write_text(json.dumps(sealed(content)))
 
 
 def _tamper(champion: Path) -> None:
@@ -253,12 +270,34 @@ def _tamper(champion: Path) -> None:
     save_file(genomes, champion / "champion.safetensors")
 
 
+def _renamed(champion: Path) -> None:
+    """As if a setting had had another name when the champion was written."""
+    experiment = json.loads((champion / "champion.json").read_text())["experiment"]
+    experiment["schedule"]["lifes"] = experiment["schedule"].pop("lives")
+    _edit(champion, experiment=experiment)
+
+
+def _reworded(champion: Path) -> None:
+    text = (champion / "champion.json").read_text()
+    (champion / "champion.json").write_text(text.replace('"validation": -0.5', '"validation": -0.25'))
+    assert text != (champion / "champion.json").read_text()
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda c: _edit(c, schema_version=2), "has schema 2, this evodev reads schema 1"),
-        (lambda c: _edit(c, schema_version=None), "has schema None"),
-        (lambda c: _edit(c, spec=[["a", [2], 0.0, 1.0, 32]]), "its genes are not those of this version's parts"),
+        (
+            lambda c: _edit(c, schema_version=99),
+            f"has schema 99, this evodev reads up to schema {CHAMPION_SCHEMA}; use the evodev",
+        ),
+        (lambda c: _edit(c, schema_version="2"), "has schema 2"),
+        (lambda c: _edit(c, spec=[["a", [2], 0.0, 1.0, 32]]), "its genes are not those of this version's parts; use evodev 0"),
+        (lambda c: _edit(c, validation=None), "champion: .* lacks 'validation'"),
+        (
+            _renamed,
+            "unknown name 'lifes'; did you mean 'lives'.* If this version knows it no more, use evodev 0.*, which wrote it",
+        ),
+        (_reworded, "champion.json is damaged: its seal is broken"),
         (lambda c: _edit(c, experiment=None), "champion: .* lacks 'experiment'"),
         (lambda c: _edit(c, experiment={"task": "few-shot-digits"}), "champion.experiment: missing"),
         (lambda c: _edit(c, digest="0"), "the numbers in .* are not those of champion.json"),
@@ -267,13 +306,24 @@ def _tamper(champion: Path) -> None:
         (lambda c: (c / "champion.safetensors").unlink(), "champion.safetensors is missing"),
         (lambda c: (c / "champion.json").unlink(), "champion.json is missing"),
         (lambda c: (c / "champion.json").write_text("{"), "champion.json is not valid JSON"),
-        (lambda c: (c / "champion.json").write_text("[]"), "has schema None"),
+        (lambda c: (c / "champion.json").write_text("[]"), "champion.json does not hold what a champion.json holds"),
+        (lambda c: (c / "champion.json").write_bytes(b"\xff"), "champion.json is not valid JSON"),
+        (lambda c: (c / "champion.json").write_text("[" * 100_000), "champion.json is not valid JSON"),
     ],
 )
 def test_a_champion_that_is_damaged_or_of_another_schema_is_refused(champion: Path, damage, message: str) -> None:
     damage(champion)
     with pytest.raises(ValueError, match=message):
         load_champion(champion)
+
+
+def test_a_champion_of_the_first_schema_is_loaded(champion: Path) -> None:
+    about = json.loads((champion / "champion.json").read_text())
+    for later in ("seal", "evodev", "schema_version"):
+        del about[later]
+    del about["experiment"]["schedule"]["keep"]  # nor were there settings that came later
+    (champion / "champion.json").write_text(json.dumps(about))
+    assert load_champion(champion).experiment == EXPERIMENT
 
 
 # results
@@ -292,7 +342,7 @@ def _full_disk(*_: object) -> None:
     raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize("function", ["os.replace", "pathlib.Path.write_bytes"])
+@pytest.mark.parametrize("function", ["os.replace", "os.fsync"])
 def test_a_failed_write_keeps_what_was_there(run: Run, monkeypatch: pytest.MonkeyPatch, function: str) -> None:
     run.write_json("comparison.json", {"arms": {"old": 1}})
     run.write_bytes("figure.png", b"old")
@@ -319,6 +369,7 @@ def test_new_files_are_written_all_or_none(tmp_path: Path) -> None:
 
 def test_the_configuration_is_plain_yaml(run: Run) -> None:
     plain = yaml.safe_load((run.path / "config.yaml").read_text())
+    assert next(iter(plain)) == "schema_version"
     assert plain["task"] == {"kind": "few-shot-digits"} | {
         "canvas": 8, "shift": False, "rotations": [0, 1], "ways": 2, "shots": 3, "probes": 2, "fold": [],
         "classes": None, "subset": 0, "size": 8,

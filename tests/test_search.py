@@ -71,6 +71,16 @@ def test_the_block_size_does_not_change_the_search() -> None:
         assert a["fitness_mean"] == pytest.approx(b["fitness_mean"], rel=1e-5)
 
 
+def test_one_program_serves_the_forecast_whole_blocks_and_what_is_left_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    search = guess_search(generations=5, block=3)
+    traced: list[int] = []
+    generation = search._generation
+    monkeypatch.setattr(search, "_generation", lambda *given: (traced.append(1), generation(*given))[1])
+    search.forecast()
+    assert [record["generation"] for record in _finished(search)[1]] == [1, 2, 3, 4, 5]
+    assert len(traced) == 1
+
+
 @pytest.mark.parametrize("name", ["Open_ES", "SNES", "SimpleGA"])
 def test_a_restored_state_goes_on_bit_for_bit(name: str) -> None:
     through = guess_search(Strategy(name, 8), generations=3, block=1)

@@ -1,6 +1,8 @@
 import json
 import os
+import resource
 import signal
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from evodev import workflow
+from evodev import exports, workflow
 from evodev.baselines import BASELINES
 from evodev.comparison import CENTROID, CHAMPION
 from evodev.decoders.base import Tissue
 from evodev.decoders.cells.types import CellTypes
 from evodev.files import RunError
 from evodev.fitness import Fitness
+from evodev.processes import Interrupted
+from evodev.rerun import judged, prepared, rerun
 from evodev.runs import Run, load_champion
 from evodev.search import SearchState
 from tests.tiny import CHAIN, DIRECT, digits_experiment
@@ -71,8 +75,9 @@ def test_a_stopped_search_is_checkpointed_and_ends_as_if_it_had_not_been(finishe
     def stop(engine: Any, state: SearchState, records: Any) -> None:
         os.kill(os.getpid(), number)
 
-    with pytest.raises(workflow.Interrupted):
+    with pytest.raises(Interrupted, match=f"go on with: evodev resume {run.path}") as caught:
         workflow.search(run, watch=stop)
+    assert caught.value.code == (130 if number == signal.SIGINT else 0)
     assert signal.getsignal(signal.SIGINT) == before
     assert [record["generation"] for record in run.metrics()] == [1]
     assert not (run.path / "champion.json").exists()
@@ -93,12 +98,80 @@ def test_a_search_stopped_in_its_last_block_has_a_champion_and_stops(finished: R
         if int(state.generation) == EXPERIMENT.schedule.generations:
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(workflow.Interrupted):
+    with pytest.raises(Interrupted):
         workflow.search(run, watch=stop)
     assert (run.path / "champion.safetensors").read_bytes() == (finished.path / "champion.safetensors").read_bytes()
     seen: list[int] = []
     workflow.search(Run.open(run.path), watch=lambda engine, state, records: seen.append(1))
     assert not seen, "there is nothing left to search, so that the comparison is next"
+
+
+def test_a_search_stopped_before_it_has_begun_has_lost_nothing(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = finished.metrics()
+    short = replace(EXPERIMENT, schedule=replace(EXPERIMENT.schedule, generations=3))
+
+    def stop(run: Run, template: SearchState) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)  # while programs are compiled and checkpoints read
+
+    monkeypatch.setattr(Run, "restore", stop)
+    monkeypatch.setattr(Run, "forget_after", lambda run, generation: None)
+    with pytest.raises(Interrupted):
+        workflow.search(replace(finished, experiment=short))
+    assert finished.metrics() == before
+
+
+def test_a_search_on_a_full_disk_says_so_and_goes_on_where_it_was(finished: Run, tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", EXPERIMENT)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(engine: Any, state: SearchState, records: Any) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # files may still be made, but nothing be written into them
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workflow, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+        try:
+            with pytest.raises(RunError, match=rf"checkpoint: cannot write to .*Earlier ones stay; .* evodev resume {run.path}"):
+                workflow.search(run, watch=fill)
+            with pytest.raises(RunError, match=rf"File too large. What was written before .* evodev resume {run.path}"):
+                workflow.search(run)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    workflow.search(run)
+    assert _numbers(run.metrics()) == _numbers(finished.metrics())
+    assert (run.path / "champion.safetensors").read_bytes() == (finished.path / "champion.safetensors").read_bytes()
+
+
+def test_a_clock_that_jumps_changes_nothing(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jumps = iter([1e9, 0.0, 2e9, -1e9] * 10_000)
+    monkeypatch.setattr(time, "time", lambda: next(jumps))
+    run = Run.create(tmp_path / "run", EXPERIMENT)
+    workflow.search(run)
+    workflow.search(Run.open(run.path))
+    assert _numbers(run.metrics()) == _numbers(finished.metrics())
+    assert all(0 <= record["seconds"] < 600 for record in run.metrics())
+    assert (run.path / "champion.safetensors").read_bytes() == (finished.path / "champion.safetensors").read_bytes()
+
+
+def test_a_comparison_that_is_terminated_keeps_its_arms(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = replace(finished, path=tmp_path / "run")
+    run.path.mkdir()
+    for name in ("champion.json", "champion.safetensors", "metrics.jsonl"):
+        run.write_bytes(name, (finished.path / name).read_bytes())
+    monkeypatch.setattr("evodev.comparison.BASELINES", FEW)
+    said: list[str] = []
+
+    def stop(line: str) -> None:
+        said.append(line)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match="go on with: evodev resume") as caught:
+        workflow.compare_run(run, say=stop)
+    assert caught.value.code == 0
+    assert said == [f"{CHAMPION}: done"]
+    assert len(run.arms) == 1
+    assert not (run.path / "comparison.json").exists()
+    with run.writing():
+        pass
 
 
 def test_a_search_by_several_objectives_leaves_its_front(finished: Run, tmp_path: Path) -> None:
@@ -185,7 +258,7 @@ def test_growth_in_steps_is_filmed() -> None:
     def files(cells: CellTypes) -> dict[str, bytes]:
         decoder = replace(DIRECT, cells=cells)
         genome, key = decoder.genome_spec(CHAIN).init(key=jax.random.key(0)), jax.random.key(1)
-        return workflow.pictures(decoder, genome, CHAIN, decoder.grow(genome, CHAIN, key=key), key=key)
+        return exports.pictures(decoder, genome, CHAIN, decoder.grow(genome, CHAIN, key=key), key=key)
 
     still, moving = files(CellTypes()), files(InTwoSteps())
     assert set(still) == {"network.png", "matrices.png", "expression.png"}, "six inputs in a row have no receptive field"
@@ -210,3 +283,23 @@ def test_a_grown_champion_is_exported_whole_in_every_format(finished: Run, tmp_p
     assert graph.edges[f"{pre}:{i}", f"{post}:{j}"]["weight"] == pytest.approx(float(network.weights[f"{pre}->{post}"][i, j]))
     with pytest.raises(RunError, match=r"network.npz exists already; choose another --out"):
         workflow.grow(champion, tmp_path / "network")
+
+
+def test_a_rerun_beside_the_run_matches_bit_for_bit_and_a_changed_one_does_not(finished: Run) -> None:
+    before = {p: p.read_bytes() for p in finished.path.rglob("*") if p.is_file()}
+    again, verdict = rerun(finished, search=workflow.search)
+    assert again.path == finished.path.with_name("finished-rerun")
+    assert verdict.unequal == ()
+    assert verdict.lines() == ["matched bit for bit: champion, metrics of 2 generations, comparison of 4 arms"]
+    assert {p: p.read_bytes() for p in finished.path.rglob("*") if p.is_file()} == before
+
+    # what was rerun is a run like any other: with one number changed, it no longer is
+    records = again.metrics()
+    records[1]["density"] += 0.25
+    (again.path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+    (again.path / "manifest.json").write_text(json.dumps(again.manifest() | {"devices": 7}))
+    told = judged(finished, again, finished.comparison(), again.comparison())
+    assert [(u.where, u.before, u.after) for u in told.unequal] == [("metrics of 2 generations 2, density", 0.5, 0.75)]
+    assert "devices: 1, now 7" in told.manifests
+    # a finished one is not written over
+    assert prepared(finished).path == finished.path.with_name("finished-rerun-2")

@@ -17,7 +17,7 @@ from flax import struct
 
 from evodev.genome import Gene, GenomeSpec, branch
 from evodev.network import Network, matrix
-from evodev.substrate import Substrate
+from evodev.substrate import Projection, Substrate
 from evodev.types import Array, Float, Genes, Genome, Key, Matrix, Scalar, Vector
 
 NEVER = -1e30
@@ -150,6 +150,12 @@ class Sparsity(ABC):
     def keeps_all(self, windows: Windows, substrate: Substrate) -> bool:
         """Whether every synapse that the wiring allows exists, whatever the genome."""
         return False
+
+    def most_inputs(self, projection: Projection, windows: Windows, substrate: Substrate) -> int:
+        """The most inputs that a neuron can keep in a grown projection, whatever the genome; the window's unless overridden."""
+        if projection.name in windows:
+            return int(windows[projection.name].sum(0).max())
+        return substrate.shape(projection)[0]
 
     @abstractmethod
     def select(self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key) -> dict[str, Matrix]:

@@ -79,6 +79,10 @@ class ActorCritic(Learner):
         return self.learner.asks
 
     @property
+    def synapsewise(self) -> bool:
+        return self.learner.synapsewise
+
+    @property
     def needs(self) -> tuple[str, ...]:
         return ("reward",)
 

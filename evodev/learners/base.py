@@ -33,6 +33,12 @@ class Learner(ABC):
         return ()
 
     @property
+    def synapsewise(self) -> bool:
+        """Whether it changes every grown synapse that exists by itself, all alike and none elsewhere: whether the network may
+        come in a sparse form (``Network.sources``)."""
+        return False
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """What the task has to give for it to learn from: ``targets``, or ``reward``."""
         return ("targets",)

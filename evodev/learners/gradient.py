@@ -110,6 +110,11 @@ class Gradient(Learner):
         return (CHANNEL,) if self.plastic == "synapse" else ()
 
     @property
+    def synapsewise(self) -> bool:
+        # an optimiser by name looks at one number at a time; of any other, and of another's forward pass, nothing is known
+        return self.forward is None and isinstance(self.optimiser, str)
+
+    @property
     def rhythm(self) -> int:
         return math.ceil(self.accumulate / (1 + self.replay))
 

@@ -3,7 +3,6 @@
 import base64
 import re
 import struct
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +13,12 @@ import numpy as np
 
 from evodev.decoders import Decoder
 from evodev.decoders.base import Tissue
+from evodev.health import SIGNS, health, health_line
+from evodev.manifest import flat
 from evodev.network import Network
-from evodev.organism import Organism
 from evodev.report import figures
 from evodev.report.costs import compactness_lines, ledger_table, ledgers
+from evodev.report.data import ReportData
 from evodev.report.evidence import curse, factorial, fairness, levels
 from evodev.report.table import (
     FRONT,
@@ -36,34 +37,6 @@ from evodev.report.table import (
 )
 from evodev.report.template import STYLE, TEMPLATE
 from evodev.report.verdict import verdict
-from evodev.types import Array
-
-
-@dataclass(frozen=True)
-class ReportData:
-    """All that a report shows.
-
-    Attributes:
-        name: of the run.
-        command: that started it, as typed.
-        comparison: what :func:`evodev.comparison.compare` returned, or None if nothing was compared.
-        metrics: a record a generation, as :meth:`evodev.search.Search.advance` gives them.
-        manifest: versions, device, commit.
-        config: the configuration as YAML text.
-        organism: what the genomes mean.
-        genomes: ``champion``, ``centroid`` and ``initial``, each (genes,) in search units.
-        seeds_note: if there are several seeds, a sentence on which of them search, champion and genome below are of.
-    """
-
-    name: str
-    command: str
-    comparison: Results | None
-    metrics: Sequence[Mapping[str, Any]]
-    manifest: Mapping[str, Any]
-    config: str
-    organism: Organism
-    genomes: Mapping[str, Array | np.ndarray]
-    seeds_note: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,7 +94,7 @@ def build(data: ReportData) -> tuple[str, dict[str, bytes]]:
         genes=data.organism.genome_spec.genes,
         command=data.command,
         seeds_note=data.seeds_note,
-        manifest=flat({key: value for key, value in data.manifest.items() if key != "command"}),
+        manifest=[(k, str(v)) for k, v in flat(data.manifest).items() if k != "command" and v not in (None, "")],
         config=data.config,
     )
     return html, {p.file: p.png for p in [*results, *search, *champion, genome]}
@@ -264,8 +237,9 @@ def search_figures(data: ReportData) -> list[Picture]:
         "Train fitness is on fresh lives in every generation, and noisy for that; validation is always on the same "
         "lives. The star is where the champion was found. Train fitness far below the rest is cut off."
     )
-    failed = data.metrics[-1].get("failed", 0.0)
-    text += f" In the last generation {failed:.1%} of train lives diverged." if failed else ""
+    found = health(data.metrics)
+    text += f" Health: {health_line(found)}."
+    text += "".join(f" {name.replace('_', ' ').capitalize()}: {meaning}." for name, meaning in SIGNS.items() if found[name])
     return [Picture("search.png", figures.search_curve(data.metrics, lives), "The search", text)]
 
 
@@ -318,14 +292,3 @@ def genome_figure(data: ReportData) -> Picture:
 def unbroken(text: str) -> str:
     """Text in which a number stays on one line with its interval."""
     return re.sub(r"(\S) \[([^][]*), ([^][]*)\]", "\\1\N{NO-BREAK SPACE}[\\2,\N{NO-BREAK SPACE}\\3]", text)
-
-
-def flat(manifest: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested mapping -> lines of key and text; empty values are left out."""
-    out: list[tuple[str, str]] = []
-    for key, value in manifest.items():
-        if isinstance(value, Mapping):
-            out += flat(value, f"{prefix}{key} / ")
-        elif value not in (None, ""):
-            out.append((f"{prefix}{key}", str(value)))
-    return out

@@ -13,6 +13,7 @@ from rich.text import Text
 from evodev.across import ALPHA
 from evodev.comparison import CHAMPION
 from evodev.fairness import SEEDS
+from evodev.health import health_line
 
 Results = Mapping[str, Any]
 """comparison.json as :func:`evodev.comparison.compare` returns it."""
@@ -116,7 +117,9 @@ def console_front(metrics: Sequence[Mapping[str, Any]]) -> Table | None:
     found = front_rows(metrics)
     if found is None:
         return None
-    table = Table(*found[0], title="Trade-off", caption=FRONT, box=SIMPLE_HEAD, min_width=72)
+    table = Table(title="Trade-off", caption=FRONT, box=SIMPLE_HEAD, min_width=72)
+    for name in found[0]:
+        table.add_column(Text(name))
     for row in found[1]:
         table.add_row(*row)
     return table
@@ -128,6 +131,8 @@ def caption(comparison: Results, *, tests: bool = True) -> str:
     text = f"{warned}; " if warned else ""
     text += f"mean [95% interval]; AULC is the mean {loss} over a life, lower is better; {comparison['intervals']}"
     text += f"; {tests_caption(comparison)}" if tests and tested(comparison) else ""
+    text += "" if any(arm["failed"] for arm in comparison["arms"].values()) else "; no life of any arm diverged"
+    text += f"; health of the search: {health_line(comparison['health'])}" if "health" in comparison else ""
     objectives = next((arm["objectives"] for arm in comparison["arms"].values() if "pareto" in arm), None)
     if objectives:
         text += f"; Pareto: no other arm is as good in all of {', '.join(objectives)} and better in one (by the means)"
@@ -204,8 +209,9 @@ def columns(comparison: Results) -> list[Column]:
     if any("retention" in arm["scores"] for arm in arms):
         out.append(_score("retention", "retention", arms))
     out += _thresholds(comparison)
-    if any(arm["failed"] for arm in arms):
-        out.append(Column("failed lives", lambda name, arm: f"{arm['failed']:.1%}", brief=True))
+    for title, sign in (("failed lives", "failed"), ("empty networks", "collapsed")):
+        if any(arm.get(sign) for arm in arms):
+            out.append(Column(title, lambda name, arm, sign=sign: f"{arm.get(sign, 0.0):.1%}", brief=True))
     spent = comparison["ledger"]["outer_lifetimes"]
     return [*out, Column("tuning lives", lambda name, arm: _tuning(arm, spent))]
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -23,13 +25,25 @@ def _digits(split: Split, fold: tuple[int, ...]) -> tuple[int, ...]:
     return fold if split == "validation" else tuple(d for d in FAMILIES[split] if d not in fold)
 
 
+def _table() -> np.ndarray:
+    """scikit-learn's digits (n, 65): 64 pixels from 0 to 16, and the digit."""
+    package = find_spec("sklearn")
+    assert package is not None
+    assert package.origin is not None
+    try:  # the file itself: importing scikit-learn takes longer than everything else that a task needs
+        return np.loadtxt(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+    except OSError:
+        from sklearn.datasets import load_digits
+
+        data: Any = load_digits()
+        return np.column_stack([data.data, data.target])
+
+
 @cache
 def _images(split: Split, fold: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images (n, 8, 8) in [0, 1] of a family, sorted by digit; where each digit starts; how many it has."""
-    from sklearn.datasets import load_digits
-
-    data: Any = load_digits()
-    images, digits = data.images.astype(np.float32) / 16.0, data.target
+    data = _table()
+    images, digits = data[:, :-1].reshape(-1, SIDE, SIDE).astype(np.float32) / 16.0, data[:, -1].astype(int)
     parts = []
     for digit in _digits(split, fold):
         own = images[digits == digit]

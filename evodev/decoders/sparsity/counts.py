@@ -1,5 +1,6 @@
 """A count of synapses: all of them, as many a neuron, or a budget for the whole network."""
 
+import math
 from dataclasses import dataclass
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 from evodev.decoders.base import Sparsity, Windows, Wires, typical, within
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.ranking import straight_through, top_and_cutoff
-from evodev.substrate import Substrate
+from evodev.substrate import Projection, Substrate
 from evodev.types import Array, Genes, Key, Matrix
 
 
@@ -69,6 +70,9 @@ class FanIn(Sparsity):
     def genome_spec(self, windows: Windows, substrate: Substrate) -> GenomeSpec:
         return spec_of(())
 
+    def most_inputs(self, projection: Projection, windows: Windows, substrate: Substrate) -> int:
+        return min(self.fan_in, super().most_inputs(projection, windows, substrate))
+
     def select(self, genes: Genes, wires: Wires, windows: Windows, substrate: Substrate, *, key: Key) -> dict[str, Matrix]:
         return {name: _per_neuron(x, jnp.asarray(self.fan_in), windows, name, self.slope) for name, x in wires.logits.items()}
 
@@ -111,6 +115,19 @@ class Budget(Sparsity):
             int(windows[p.name].sum()) if p.name in windows else int(np.prod(substrate.shape(p))) for p in substrate.projections
         )
         return wanted <= self.fraction * substrate.synapses
+
+    def most_inputs(self, projection: Projection, windows: Windows, substrate: Substrate) -> int:
+        most = super().most_inputs(projection, windows, substrate)
+        if not self.per_neuron:
+            return most
+        # the budget, but for the blank slates and the synapse a neuron that every other projection gets first
+        spent = 0
+        for p in substrate.projections:
+            if p != projection:
+                held = int(windows[p.name].sum()) if p.name in windows else math.prod(substrate.shape(p))
+                spent += held if p.blank else min(substrate.shape(p)[1], held)
+        # and a little, so that a count which float32 rounds up is within
+        return min(most, int((self.fraction * substrate.synapses - spent) / substrate.shape(projection)[1] + 1e-3))
 
     def counts(self, genes: Genes, windows: Windows, substrate: Substrate) -> dict[str, Array]:
         """Synapses granted to each grown projection (float, not yet rounded down)."""
