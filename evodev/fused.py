@@ -185,9 +185,11 @@ def live_fused(
     """:func:`lifetime.live` in one kernel: the same log beyond float32 rounding.
 
     Raises:
-        ValueError: if the life does not fit the kernel (:func:`check_fused`).
+        ValueError: if the life does not fit the kernel (:func:`check_fused`), or the network is in a sparse form.
     """
     check_fused(learner, substrate, task, ledger=ledger, online=online)
+    if network.sources:
+        raise ValueError("schedule: kernel 'fused' has no sparse products; set form to dense, or schedule.kernel to plain")
     assert isinstance(learner, Gradient)
     assert isinstance(life, Life)
     (steps, batch), probed, outputs = life.inputs.shape[:2], len(life.probe_inputs), substrate.output.size

@@ -55,9 +55,9 @@ class Schedule:
         block: generations compiled into one device program.
         probes: moments after birth at which a life is probed, at most.
         chunk: genomes evaluated together; 0 chooses by cache or memory.
-        keep: checkpoints kept: the newest, and others to fall back on.
         kernel: how a life is computed: ``plain``, step by step; ``fused``, all in one kernel with the weights on chip, for plain
             gradient learners on small feedforward networks (interpreted, and slow, on a CPU; not yet measured elsewhere).
+        keep: checkpoints kept: the newest, and others to fall back on.
     """
 
     generations: int = 300
@@ -66,8 +66,8 @@ class Schedule:
     block: int = 10
     probes: int = 8
     chunk: int = 0
-    keep: int = 3
     kernel: Kernel = "plain"
+    keep: int = 3
 
     def __post_init__(self) -> None:
         for name in ("generations", "lives", "validation_lives", "block", "probes", "keep"):
