@@ -13,6 +13,7 @@ choices cost. All contenders take turns; medians.
 """
 
 import argparse
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -241,7 +242,7 @@ def main() -> None:
     rows.append(row("bfloat16 products / float32", seconds["lives"] / seconds["bfloat16"], "x", agreement(contenders)))
     for entry in rows:
         print(f"{entry['label']:50} {entry['measured']:10.4g} {entry['unit']:16} {entry.get('note', '')}")
-    budget = f"{repeats} rounds; a block is {BLOCK} generations of {everyone} lives"
+    budget = f"{repeats} rounds; a block is {BLOCK} generations of {everyone} lives; load average {os.getloadavg()[0]:.0f}"
     write_result("speed", "default", rows, command="python -m benchmarks.speed.default", seeds=1, budget=budget)
 
 

@@ -11,6 +11,7 @@ Needs torch (CPU) beside the development extra; without it the rows of torch say
 """
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -191,7 +192,8 @@ def main() -> None:
     for entry in rows:
         print(f"{entry['label']:45} {entry['measured']}")
     command = "python -m benchmarks.speed.life_loop"
-    write_result("speed", "life_loop", rows, command=command, seeds=1, budget=f"{repeats} rounds of {LIFE_STEPS} life-steps")
+    budget = f"{repeats} rounds of {LIFE_STEPS} life-steps; load average {os.getloadavg()[0]:.0f}"
+    write_result("speed", "life_loop", rows, command=command, seeds=1, budget=budget)
 
 
 def row(label: str, value: float, times: list[float], *, unit: str) -> dict[str, Any]:
