@@ -50,10 +50,9 @@ def newborn(network: Network, /, *, key: Key) -> tuple[Network, Genes]:
 def one_product(network: Network, inputs: Inputs) -> Outputs:
     """The same forward pass, left to the compiler to differentiate."""
     x = inputs.reshape(len(inputs), -1)
-    for name, w in network.weights.items():
-        post = name.partition("->")[2]
-        x = (x @ w + network.biases[post]) * network.alive[post]
-        x = x if post == "output" else jax.nn.relu(x)
+    for p in mlp(SIZES).projections:
+        x = (x @ network.weights[p.name] + network.biases[p.post]) * network.alive[p.post]
+        x = x if p.post == "output" else jax.nn.relu(x)
     return x
 
 
