@@ -9,6 +9,7 @@ from jax.sharding import PartitionSpec
 
 from evodev.chunks import Chunk, chunked
 from evodev.devices import LIVES, SUBJECTS, division, everywhere, mesh_of
+from evodev.fused import Kernel, live_fused
 from evodev.learners import Learner
 from evodev.lifetime import LifetimeLog, live
 from evodev.network import Network
@@ -46,6 +47,7 @@ def evaluate(
     devices: int = 1,
     ledger: bool = False,
     online: bool = False,
+    kernel: Kernel = "plain",
 ) -> LifetimeLog:
     """Every subject lives every life; logs have leading axes (subjects, lives).
 
@@ -67,6 +69,7 @@ def evaluate(
         devices: how many to divide the subjects, and where these are few their lives, among (:func:`division`).
         ledger: also measure what answering costs (``LifetimeLog.energy``).
         online: also answer each batch before learning from it (``LifetimeLog.online``).
+        kernel: how a life is computed.
     """
     count = jax.tree.leaves(subjects)[0].shape[0]
     life_count = jax.tree.leaves(lives)[0].shape[0]
@@ -78,7 +81,8 @@ def evaluate(
             grown = develop(subject, key=jax.random.fold_in(jax.random.fold_in(key_grow, index), life_index))
         network, genes = grown
         own_key = jax.random.fold_in(jax.random.fold_in(key_live, index), life_index)
-        return live(learner, genes, network, substrate, task, life, schedule, key=own_key, ledger=ledger, online=online)
+        lived = live_fused if kernel == "fused" else live
+        return lived(learner, genes, network, substrate, task, life, schedule, key=own_key, ledger=ledger, online=online)
 
     def all_lives(numbered_subjects: tuple[Any, Any], numbered_lives: tuple[Any, Any]) -> LifetimeLog:
         def one_subject(numbered: tuple[Any, Any]) -> LifetimeLog:
@@ -116,8 +120,10 @@ def _equal_shares(xs: Any, shares: int) -> Any:
 
 live_subjects = jax.jit(
     evaluate,
-    static_argnames=("develop", "learner", "substrate", "task", "schedule", "stochastic", "chunk", "devices", "ledger", "online"),
-)
+    static_argnames=(
+        "develop", "learner", "substrate", "task", "schedule", "stochastic", "chunk", "devices", "ledger", "online", "kernel",
+    ),
+)  # fmt: skip
 """A compiled :func:`evaluate`; arms of equal parts share one program."""
 
 
@@ -133,6 +139,7 @@ def evaluate_organism(
     devices: int = 1,
     ledger: bool = False,
     online: bool = False,
+    kernel: Kernel = "plain",
 ) -> LifetimeLog:
     """:func:`evaluate` for genomes of an organism."""
     return evaluate(
@@ -149,4 +156,5 @@ def evaluate_organism(
         devices=devices,
         ledger=ledger,
         online=online,
+        kernel=kernel,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from evodev.chunks import Chunk, choose_chunk
 from evodev.devices import device_count, division, everywhere, mesh_of
 from evodev.evaluation import evaluate_organism, sample_lives
 from evodev.fitness import Fitness
+from evodev.fused import Kernel
 from evodev.health import examine
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.memory import Forecast, forecast, size_of
@@ -54,6 +55,8 @@ class Schedule:
         block: generations compiled into one device program.
         probes: moments after birth at which a life is probed, at most.
         chunk: genomes evaluated together; 0 chooses by cache or memory.
+        kernel: how a life is computed: ``plain``, step by step; ``fused``, all in one kernel with the weights on chip, for plain
+            gradient learners on small feedforward networks (interpreted, and slow, on a CPU; not yet measured elsewhere).
         keep: checkpoints kept: the newest, and others to fall back on.
     """
 
@@ -63,6 +66,7 @@ class Schedule:
     block: int = 10
     probes: int = 8
     chunk: int = 0
+    kernel: Kernel = "plain"
     keep: int = 3
 
     def __post_init__(self) -> None:
@@ -71,6 +75,8 @@ class Schedule:
                 raise ValueError(f"schedule: {name} must be at least 1, given {getattr(self, name)}")
         if self.chunk < 0:
             raise ValueError(f"schedule: chunk must be 0 (choose for me) or more, given {self.chunk}")
+        if self.kernel not in get_args(Kernel):
+            raise ValueError(f"schedule: kernel is {self.kernel!r}; one of {', '.join(get_args(Kernel))}")
 
 
 class Search:
@@ -184,6 +190,7 @@ class Search:
             devices=self.devices,
             ledger=self.fitness.needs_ledger,
             online=self.fitness.needs_online,
+            kernel=self.schedule.kernel,
         )
 
     def _start(self, root: Key, initial: Genome | None) -> SearchState:

@@ -138,6 +138,7 @@ def test_a_form_is_chosen_by_the_measurement_that_is_next_and_on_the_safe_side()
     ]
     assert speedup(Form(16, 1), 784, 800, 5, rows) == 4.0  # as sparse as that, and larger
     assert speedup(Form(16, 1), 784, 800, 9, rows) == 0.5  # a larger batch
+    assert speedup(Form(16, 1), 784, 800, 9, [rows[1], rows[2]._replace(speedup=5.0)]) == 4.0  # between two batches
     assert speedup(Form(16, 1), 784, 300, 5, rows) == 2.0
     assert speedup(Form(100, 1), 784, 800, 5, rows) == 0.0  # nothing was measured as dense as this
     assert speedup(Form(16, 1), 784, 10, 5, rows) == 0.0

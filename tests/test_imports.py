@@ -22,6 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "organism",
         "episodes",
         "lifetime",
+        "fused",
         "fitness health",
         "chunks",
         "evaluation",
