@@ -48,8 +48,8 @@ def _lives(organism: Organism) -> tuple:
     [
         ("gather", EXPRESSIVE, Gradient("adam", log_rate=-1.0, plastic="synapse", momentum=0.5), DEEP),
         ("block", replace(THIN, sparsity=FanIn(1)), Gradient(log_rate=0.0, replay=1), mlp((40, 32, 2))),
-        ("gather", THIN, Hebbian(), CHAIN),
-        ("gather", DECODERS["retinotopic"], Gradient(), GRID),
+        pytest.param("gather", THIN, Hebbian(), CHAIN, marks=pytest.mark.slow),
+        pytest.param("gather", DECODERS["retinotopic"], Gradient(), GRID, marks=pytest.mark.slow),
     ],
     ids=["gather, adam, plastic synapses", "block, replay", "read-out only", "windows"],
 )
@@ -178,5 +178,9 @@ def test_an_experiment_says_its_form() -> None:
     assert from_plain(type(experiment), to_plain(replace(experiment, form="gather"))).organism.form == "gather"
     with pytest.raises(ValueError, match=r"form: gather is possible in no projection; .* use form auto"):
         digits_experiment(form="gather")
+    fused = replace(experiment, schedule=replace(experiment.schedule, kernel="fused"))
+    assert fused.organism.form == "dense"
+    with pytest.raises(ValueError, match=r"form: gather is not for schedule\.kernel fused"):
+        replace(fused, form="gather")
     with pytest.raises(ValueError, match=r"config\.form: unknown name 'gathr'; did you mean 'gather'"):
         from_plain(type(experiment), to_plain(experiment) | {"form": "gathr"})
