@@ -114,7 +114,8 @@ class Experiment:
         # all samples of a life at once where no grown synapse changes, and one after the other where it acts
         together = self.task.batch * (self.task.steps if self.learner.frozen else 1)
         batch = 1 if self.task.problem == "control" else together
-        return Organism(self.substrate, self.decoder, self.learner, self.form, batch)
+        form = "dense" if self.schedule.kernel == "fused" and self.form == "auto" else self.form
+        return Organism(self.substrate, self.decoder, self.learner, form, batch)
 
     def search(self, *, devices: int | None = None) -> Search:
         """The search that this experiment describes."""
