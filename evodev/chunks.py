@@ -20,7 +20,7 @@ class Chunk(NamedTuple):
     lives: int
 
 
-CACHES = 16
+CACHES = 8
 """Second-level caches that a chunk may fill on a CPU; benchmarks/speed measures the neighbours of this choice."""
 
 GRID = 65_535

@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-GRID = [(32, 2), (32, 16), (256, 2), (256, 16), (1024, 2), (1024, 16)]
+GRID = [(32, 2), (32, 16), (256, 2), (256, 16), (1024, 2)]
 """Population and lives."""
 
 LAYOUTS = {"1 device": (1, 1), "2 devices": (1, 2), "2 processes": (2, 1)}
