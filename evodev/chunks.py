@@ -20,8 +20,11 @@ class Chunk(NamedTuple):
     lives: int
 
 
-CACHES = 16
+CACHES = 8
 """Second-level caches that a chunk may fill on a CPU; benchmarks/speed measures the neighbours of this choice."""
+
+GRID = 65_535
+"""Subjects that one kernel of ``fused`` may have on CUDA, where they are the second axis of its grid."""
 
 
 def chunked(function: Callable[[Any], Any], xs: Any, size: int) -> Any:
@@ -80,4 +83,4 @@ def choose_chunk(organism: Organism, task: Task, *, subjects: int, lives: int) -
     else:
         room = int(0.5 * (device.memory_stats() or {}).get("bytes_limit", 8 * 1024**3))
     together = max(1, min(lives, room // need))
-    return Chunk(max(1, min(subjects, room // (need * together))), together)
+    return Chunk(max(1, min(subjects, GRID, room // (need * together))), together)

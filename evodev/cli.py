@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evodev.arguments import experiment_from, take_option
-from evodev.processes import Interrupted
+from evodev.processes import Interrupted, Lost
 
 COMMANDS = {
     "search": "run a search, then compare its champion with baselines and draw the report",
@@ -26,6 +26,9 @@ COMMANDS = {
 
 OPTIONS = {"compare": " [--arms NAME|all ...]", "watch": " [--once]"}
 """What else a command on runs takes; --arms once for each baseline, without it the routine ones."""
+
+TOGETHER = ("search", "resume")
+"""Commands that many processes run together where the environment says so (``devices.join``)."""
 
 
 def usage() -> str:
@@ -44,17 +47,23 @@ usage: evodev COMMAND [ARGUMENTS] [--debug]
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on (``| head``).
 
-    It is 0 after SIGTERM too, once what was done is safe.
+    It is 0 after SIGTERM too, once what was done is safe, and 1 where another process of a run was lost.
     """
     try:
         try:
-            return run_command(argv)
+            code = run_command(argv)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
         # what is still in the buffer goes nowhere, or the interpreter would complain of it on leaving
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        code = 141
+    if code and "evodev.devices" in sys.modules:
+        from evodev import devices
+
+        if devices.together():
+            devices.abandon(code)
+    return code
 
 
 def run_command(argv: list[str] | None) -> int:
@@ -77,6 +86,14 @@ def run_command(argv: list[str] | None) -> int:
             raise ValueError(f"command: no command {arguments[0]!r}; {hint}Commands: {', '.join(COMMANDS)}")
         if arguments[0] != "watch":  # which must not take a device from the search that it looks at
             prepare_jax()
+        if arguments[0] in TOGETHER and not {"-h", "--help"} & set(arguments):
+            from evodev import devices
+
+            devices.join()
+            if not devices.leads():
+                from evodev import workflow
+
+                return workflow.follow()
         command: Callable[[list[str]], int] = globals()[f"{arguments[0]}_command"]
         return command(arguments[1:])
     except BrokenPipeError:
@@ -88,32 +105,24 @@ def run_command(argv: list[str] | None) -> int:
         return 2
     except Interrupted as stop:
         say(str(stop))
+        if arguments[0] in TOGETHER:  # the others were asked too, and leave
+            from evodev import devices
+
+            devices.leave()
         return stop.code
+    except Lost as error:
+        say(f"evodev: {error}")
+        return 1
     except KeyboardInterrupt:
         print("evodev: stopped", file=sys.stderr)
         return 130
 
 
 def prepare_jax() -> None:
-    """Persistent compilation cache; quick compilation and a device a core without an accelerator; before jax is first used."""
-    from importlib import metadata
-    from importlib.util import find_spec
+    """:func:`evodev.devices.prepare_jax`, imported late: jax takes a second, and ``--help`` does without it."""
+    from evodev import devices
 
-    # lighter optimisation compiles a third faster and ran as fast (digits .9, sine 1.0 of the time); GPUs were not measured
-    flag = "--xla_backend_optimization_level"
-    if flag not in os.environ.get("XLA_FLAGS", "") and not (metadata.entry_points(group="jax_plugins") or find_spec("libtpu")):
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}=1".strip()
-    import jax
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-        with contextlib.suppress(RuntimeError):  # somebody has used jax in this process before
-            jax.config.update("jax_num_cpu_devices", cores)
-    cache = os.environ.get("EVODEV_CACHE", str(Path.home() / ".cache" / "evodev"))
-    with contextlib.suppress(OSError):
-        Path(cache).mkdir(parents=True, exist_ok=True)
-        jax.config.update("jax_compilation_cache_dir", cache)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    devices.prepare_jax()
 
 
 def say(line: str) -> None:
@@ -126,9 +135,11 @@ def say(line: str) -> None:
 
 def finish(run: Any, *, track: bool = False, engine: Any = None) -> None:
     """Search, from wherever it is; tracked if asked for, or if it was before; by an engine made and traced already, if any."""
-    from evodev import tracking, workflow
+    from evodev import devices, tracking, workflow
     from evodev.progress import search_progress
 
+    if devices.together():
+        say(f"{devices.size()}; should one be lost, go on with: evodev resume {run.path}")
     with contextlib.ExitStack() as stack:
         watchers = [stack.enter_context(search_progress(run.path.name, run.experiment.schedule.generations))]
         if track or (tracking.is_tracked(run.path) and tracking.INSTALLED):
@@ -201,20 +212,24 @@ def search_command(arguments: list[str]) -> int:
     if options.track:
         tracking.refuse_untracked()
     engine = experiment.search()
-    say(memory_line(engine))
+    needed = memory_line(engine)
     base = options.out or fresh_path(Path("runs") / name)
     if options.seeds == 1:
         runs = [Run.create(base, experiment, command=command_line())]
     else:
         runs = workflow.search_seeds(base, experiment, options.seeds, command=command_line())
+    say(needed)
     began = time.perf_counter()
     for run in runs:
         say(f"run: {run.path}")
         finish(run, track=options.track, engine=engine if len(runs) == 1 else None)
         say(f"search: {time.perf_counter() - began:.0f} s so far")
-        if not options.search_only:
-            conclude(run)
-    if len(runs) > 1 and not options.search_only:
+    workflow.alone()
+    if options.search_only:
+        return 0
+    for run in runs:
+        conclude(run)
+    if len(runs) > 1:
         page = workflow.report_seeds(base, runs)
         show(read_json(base / "comparison.json"))
         print(f"report: {page}")
@@ -235,11 +250,13 @@ def _run_argument(arguments: list[str], command: str, *, many: bool = False) -> 
 
 def resume_command(arguments: list[str]) -> int:
     """evodev resume"""
+    from evodev import workflow
     from evodev.runs import Run
 
     (path,) = _run_argument(arguments, "resume")
     run = Run.open(path)
     finish(run)
+    workflow.alone()
     conclude(run)
     return 0
 

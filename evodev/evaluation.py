@@ -5,10 +5,11 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import PartitionSpec
 
 from evodev.chunks import Chunk, chunked
+from evodev.devices import LIVES, SUBJECTS, division, everywhere, mesh_of
+from evodev.fused import Kernel, live_fused
 from evodev.learners import Learner
 from evodev.lifetime import LifetimeLog, live
 from evodev.network import Network
@@ -23,9 +24,6 @@ class Develop(Protocol):
     """Makes a network at birth, and the learner's genes, of a subject: a genome or any other pytree."""
 
     def __call__(self, subject: Any, /, *, key: Key) -> tuple[Network, Genes]: ...
-
-
-AXIS = "devices"
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -49,11 +47,13 @@ def evaluate(
     devices: int = 1,
     ledger: bool = False,
     online: bool = False,
+    kernel: Kernel = "plain",
 ) -> LifetimeLog:
     """Every subject lives every life; logs have leading axes (subjects, lives).
 
     A subject is a genome, or whatever else ``develop`` makes a network of. Keys belong to (subject, life), so that
-    neither the chunk nor the number of devices changes anything beyond float32 rounding.
+    neither the chunk nor the number of devices or processes changes anything beyond float32 rounding. Only logs cross from
+    device to device: subjects and lives come whole to each, and every device ends with all logs.
 
     Args:
         develop: subject -> (network at birth, learner's genes).
@@ -66,9 +66,10 @@ def evaluate(
         key: root of all keys of this evaluation.
         stochastic: grow a network for each life rather than for each subject.
         chunk: what is evaluated together on one device.
-        devices: local devices to divide the subjects (or the lives of a single one) among.
+        devices: how many to divide the subjects, and where these are few their lives, among (:func:`division`).
         ledger: also measure what answering costs (``LifetimeLog.energy``).
         online: also answer each batch before learning from it (``LifetimeLog.online``).
+        kernel: how a life is computed.
     """
     count = jax.tree.leaves(subjects)[0].shape[0]
     life_count = jax.tree.leaves(lives)[0].shape[0]
@@ -80,7 +81,8 @@ def evaluate(
             grown = develop(subject, key=jax.random.fold_in(jax.random.fold_in(key_grow, index), life_index))
         network, genes = grown
         own_key = jax.random.fold_in(jax.random.fold_in(key_live, index), life_index)
-        return live(learner, genes, network, substrate, task, life, schedule, key=own_key, ledger=ledger, online=online)
+        lived = live_fused if kernel == "fused" else live
+        return lived(learner, genes, network, substrate, task, life, schedule, key=own_key, ledger=ledger, online=online)
 
     def all_lives(numbered_subjects: tuple[Any, Any], numbered_lives: tuple[Any, Any]) -> LifetimeLog:
         def one_subject(numbered: tuple[Any, Any]) -> LifetimeLog:
@@ -93,29 +95,35 @@ def evaluate(
     numbered_subjects, numbered_lives = (jnp.arange(count), subjects), (lives, jnp.arange(life_count))
     if devices == 1:
         return all_lives(numbered_subjects, numbered_lives)
-    # subjects are divided among the devices, or the lives of a single subject
-    axis = 0 if count > 1 else 1
-    total = (count, life_count)[axis]
-    share = jnp.minimum(jnp.arange(-(-total // devices) * devices), total - 1)
-    divided = [numbered_subjects, numbered_lives]
-    # padded so that the devices share equally; the extra ones are copies whose logs are dropped
-    divided[axis] = jax.tree.map(lambda x: x[share], divided[axis])
-    specs = [PartitionSpec(), PartitionSpec()]
-    specs[axis] = PartitionSpec(AXIS)
+    shape = division(devices, count, life_count)
+    mesh = mesh_of(shape)
     spread = jax.shard_map(
         all_lives,
-        mesh=Mesh(np.array(jax.local_devices()[:devices]), (AXIS,)),
-        in_specs=tuple(specs),
-        out_specs=PartitionSpec(AXIS) if axis == 0 else PartitionSpec(None, AXIS),
+        mesh=mesh,
+        in_specs=(PartitionSpec(SUBJECTS), PartitionSpec(LIVES)),
+        out_specs=PartitionSpec(SUBJECTS, LIVES),
         check_vma=False,
     )
-    return jax.tree.map(lambda x: jax.lax.slice_in_dim(x, 0, total, axis=axis), spread(*divided))
+    log = spread(_equal_shares(numbered_subjects, shape[0]), _equal_shares(numbered_lives, shape[1]))
+    log = jax.lax.with_sharding_constraint(log, everywhere(mesh))
+    return jax.tree.map(lambda x: x[:count, :life_count], log)
+
+
+def _equal_shares(xs: Any, shares: int) -> Any:
+    """Padded so that the shares are equal; the extra entries are copies of the last, whose logs are dropped."""
+    total = jax.tree.leaves(xs)[0].shape[0]
+    if total % shares == 0:
+        return xs
+    taken = jnp.minimum(jnp.arange(-(-total // shares) * shares), total - 1)
+    return jax.tree.map(lambda x: x[taken], xs)
 
 
 live_subjects = jax.jit(
     evaluate,
-    static_argnames=("develop", "learner", "substrate", "task", "schedule", "stochastic", "chunk", "devices", "ledger", "online"),
-)
+    static_argnames=(
+        "develop", "learner", "substrate", "task", "schedule", "stochastic", "chunk", "devices", "ledger", "online", "kernel",
+    ),
+)  # fmt: skip
 """A compiled :func:`evaluate`; arms of equal parts share one program."""
 
 
@@ -131,6 +139,7 @@ def evaluate_organism(
     devices: int = 1,
     ledger: bool = False,
     online: bool = False,
+    kernel: Kernel = "plain",
 ) -> LifetimeLog:
     """:func:`evaluate` for genomes of an organism."""
     return evaluate(
@@ -147,9 +156,5 @@ def evaluate_organism(
         devices=devices,
         ledger=ledger,
         online=online,
+        kernel=kernel,
     )
-
-
-def device_count(count: int) -> int:
-    """Local devices worth dividing so many subjects or lives among."""
-    return max(1, min(jax.local_device_count(), count))

@@ -10,6 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from evodev.decoders import CELLS, DECODERS, REFINEMENTS, SPARSITIES, WIRINGS, Cells, Decoder, Refinement, Sparsity, Wiring
 from evodev.fitness import WITHOUT_PHASES, Fitness
 from evodev.forms import FormName, choose_forms
+from evodev.fused import check_fused
 from evodev.learners import LEARNERS, Learner
 from evodev.measurement import Comparison
 from evodev.organism import Organism
@@ -100,6 +101,11 @@ class Experiment:
                 f"learner: asks for the channels {', '.join(asked)}, of which the wiring expresses {', '.join(told) or 'none'}; "
                 f"set decoder.wiring.channels to {' '.join(dict.fromkeys((*told, *asked)))} or have the learner ask for none"
             )
+        if self.schedule.kernel == "fused":
+            ledger, online = self.fitness.needs_ledger, self.fitness.needs_online
+            check_fused(self.learner, self.substrate, self.task, ledger=ledger, online=online)
+            if self.form not in ("auto", "dense"):
+                raise ValueError(f"form: {self.form} is not for schedule.kernel fused, which takes matrices; set form to dense")
         self.organism.genome_spec  # noqa: B018 - raises if decoder or learner cannot serve the substrate
         if self.form != "auto":  # which would ask for the device, and has nothing to refuse
             choose_forms(self.form, self.decoder, self.learner, self.substrate, batch=1)
@@ -110,7 +116,8 @@ class Experiment:
         # all samples of a life at once where no grown synapse changes, and one after the other where it acts
         together = self.task.batch * (self.task.steps if self.learner.frozen else 1)
         batch = 1 if self.task.problem == "control" else together
-        return Organism(self.substrate, self.decoder, self.learner, self.form, batch)
+        form = "dense" if self.schedule.kernel == "fused" else self.form
+        return Organism(self.substrate, self.decoder, self.learner, form, batch)
 
     def search(self, *, devices: int | None = None) -> Search:
         """The search that this experiment describes."""

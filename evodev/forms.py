@@ -61,16 +61,18 @@ def use_of(projection: Projection, learner: Learner, substrate: Substrate) -> st
 
 
 def speedup(form: Form, pre: int, post: int, batch: int, rows: list[Crossover]) -> float:
-    """What to expect of a form: the measurement next to it that is no larger, no sparser and of no smaller a batch.
+    """What to expect of a form, by the measurement next to it that is no larger and no sparser: from there on dense loses ground.
 
-    Against all three dense gains ground, so that this is a lower bound; 0 without such a measurement.
+    Of the batches measured on either side of ``batch`` the worse counts; 0 if nothing was measured, or it is not between any.
     """
-    safe = [
+    alike = [
         row for row in rows
         if row.width == form.width and row.neurons <= min(pre, post) and row.inputs / row.neurons >= form.inputs / pre
-        and row.batch >= batch
     ]  # fmt: skip
-    return max(safe, key=lambda row: (row.neurons, -row.inputs, -row.batch)).speedup if safe else 0.0
+    nearest = max(((row.neurons, -row.inputs) for row in alike), default=None)
+    by_batch = {row.batch: row.speedup for row in alike if (row.neurons, -row.inputs) == nearest}
+    larger, smaller = [b for b in by_batch if b >= batch], [b for b in by_batch if b <= batch]
+    return min(by_batch[min(larger)], by_batch[max(smaller)]) if larger and smaller else 0.0
 
 
 def rooms(decoder: Decoder, substrate: Substrate, width: int) -> dict[str, int]:

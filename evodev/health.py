@@ -48,7 +48,7 @@ def examine(
         merit: what the genomes were told apart by, always finite.
         genomes: those that were asked for; each population of a strategy with several has its own spread.
         log: their lives, with axes (genomes, lives).
-        sigmas: smallest and largest mutation strength that the strategy was given.
+        sigmas: mutation strengths that the strategy was given for its start and its end.
     """
     flat, step = is_flat(merit), step_size(genomes)
     undone = lost(before, after) & ~flat

@@ -105,7 +105,7 @@ def live(
     """
     if isinstance(task, Acting) and isinstance(life, World):
         curves = episodes(learner, genes, network, substrate, task, life, schedule, key=key, ledger=ledger)
-        return _written(learner, network, substrate, curves[:, :1], 1.0 - curves[:, :1], curves[:, 1:], task.batch)
+        return written(learner, network, substrate, curves[:, :1], 1.0 - curves[:, :1], curves[:, 1:], task.batch)
     assert isinstance(life, Life)
     steps, batch = life.inputs.shape[:2]
     everything = jnp.concatenate([life.inputs.reshape(steps * batch, -1), life.probe_inputs.reshape(len(life.probe_inputs), -1)])
@@ -158,10 +158,10 @@ def live(
     curves = jnp.concatenate([birth[None], measured[scheduled]])
     loss, score, costs = curves[:, :parts], curves[:, parts : 2 * parts], curves[:, 2 * parts :]
     phases = Phases(loss, score, measured[np.array(ends) - 1, parts + np.arange(parts)], ends) if ends else None
-    return _written(learner, network, substrate, loss, score, costs, batch, phases, unlearned)
+    return written(learner, network, substrate, loss, score, costs, batch, phases, unlearned)
 
 
-def _written(
+def written(
     learner: Learner,
     network: Network,
     substrate: Substrate,

@@ -10,7 +10,8 @@ import numpy as np
 from evodev.baselines import Arm, Setting
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.chunks import choose_chunk
-from evodev.evaluation import device_count, live_subjects
+from evodev.devices import device_count
+from evodev.evaluation import live_subjects
 from evodev.fitness import Fitness, aulc, jumpstart, operations_to, retention, slope_aligned, steps_to
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism

@@ -64,7 +64,7 @@ Weights = Matrix | KernelWeights | PoolWeights
 
 
 SMALL_BATCH = 16
-"""Largest batch whose gradient in a matrix is added up sample by sample; benchmarks/speed/default measures both ways."""
+"""Largest batch whose gradient in a matrix is added up sample by sample; benchmarks/speed/life_loop measures both ways."""
 
 
 @jax.custom_jvp
@@ -84,12 +84,12 @@ def _product_jvp(primals: tuple[Array, Any], tangents: tuple[Any, Any]) -> tuple
     change = jnp.zeros_like(arrives)
     if not isinstance(by_activity, SymbolicZero):
         change = change + by_activity @ weights
-    if not isinstance(by_weights, SymbolicZero):
-        # linear in the weights: what a gradient runs is the transpose of this, a row of it one outer product
-        activity = jax.lax.optimization_barrier(activity)
-        rows = [(sample[:, None] * by_weights).sum(0) for sample in activity] if len(activity) <= SMALL_BATCH else None
-        change = change + (activity @ by_weights if rows is None else jnp.stack(rows))
-    return arrives, jax.lax.optimization_barrier(change)
+    if isinstance(by_weights, SymbolicZero):
+        return arrives, change
+    if len(activity) > SMALL_BATCH:
+        return arrives, change + activity @ by_weights
+    # what a gradient runs is the transpose of this, in which each row is one outer product
+    return arrives, change + jnp.stack([(sample[:, None] * by_weights).sum(0) for sample in activity])
 
 
 def transmit(

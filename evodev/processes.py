@@ -34,6 +34,10 @@ class Interrupted(Exception):
         self.code = 0 if by == signal.SIGTERM else 130
 
 
+class Lost(Exception):
+    """Another process of a run of many is gone, and with it what this one was computing."""
+
+
 class Stop(threading.Event):
     """Set by a signal, which is then ``by``."""
 

@@ -1,9 +1,9 @@
 """The search: ask -> evaluate -> tell, in blocks of generations."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,10 @@ import numpy as np
 from flax import struct
 
 from evodev.chunks import Chunk, choose_chunk
-from evodev.evaluation import device_count, evaluate_organism, sample_lives
+from evodev.devices import device_count, division, everywhere, mesh_of
+from evodev.evaluation import evaluate_organism, sample_lives
 from evodev.fitness import Fitness
+from evodev.fused import Kernel
 from evodev.health import examine
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.memory import Forecast, forecast, size_of
@@ -53,6 +55,8 @@ class Schedule:
         block: generations compiled into one device program.
         probes: moments after birth at which a life is probed, at most.
         chunk: genomes evaluated together; 0 chooses by cache or memory.
+        kernel: how a life is computed: ``plain``, step by step; ``fused``, all in one kernel with the weights on chip, for plain
+            gradient learners on small feedforward networks (interpreted, and slow, on a CPU; not yet measured elsewhere).
         keep: checkpoints kept: the newest, and others to fall back on.
     """
 
@@ -62,6 +66,7 @@ class Schedule:
     block: int = 10
     probes: int = 8
     chunk: int = 0
+    kernel: Kernel = "plain"
     keep: int = 3
 
     def __post_init__(self) -> None:
@@ -70,6 +75,8 @@ class Schedule:
                 raise ValueError(f"schedule: {name} must be at least 1, given {getattr(self, name)}")
         if self.chunk < 0:
             raise ValueError(f"schedule: chunk must be 0 (choose for me) or more, given {self.chunk}")
+        if self.kernel not in get_args(Kernel):
+            raise ValueError(f"schedule: kernel is {self.kernel!r}; one of {', '.join(get_args(Kernel))}")
 
 
 class Search:
@@ -96,10 +103,12 @@ class Search:
         self.algorithm, self.params = strategy.build(self.spec.size, schedule.generations)
         self.population = strategy.population // getattr(self.algorithm, "num_populations", 1)
         self.population *= getattr(self.algorithm, "num_populations", 1)
-        self.devices = devices or device_count(self.population)
-        share = -(-self.population // self.devices)
-        best = choose_chunk(organism, task, subjects=share, lives=schedule.lives)
+        self.devices = devices or device_count(self.population * schedule.lives)
+        shares = division(self.devices, self.population, schedule.lives)
+        subjects, lives = -(-self.population // shares[0]), -(-schedule.lives // shares[1])
+        best = choose_chunk(organism, task, subjects=subjects, lives=lives)
         self.chunk = Chunk(schedule.chunk, schedule.lives) if schedule.chunk else best
+        self._everywhere = everywhere(mesh_of(shares))
         self.probe_steps = probe_steps(task.steps, schedule.probes)
         self.root = jax.random.key(seed)
 
@@ -113,7 +122,7 @@ class Search:
         """State before the first generation, at a given genome or at a random one."""
         if initial is not None and initial.shape != (self.spec.size,):
             raise ValueError(f"genome: expected {self.spec.size} numbers to start from, given shape {initial.shape}")
-        return jax.jit(self._start)(self.root, initial)
+        return self._compiled(self._start)(self.root, initial)
 
     def forecast(self) -> Forecast:
         """Memory that the generations will need, before anything is compiled; the population itself is the least."""
@@ -132,7 +141,7 @@ class Search:
             raise ValueError(f"search: all {self.schedule.generations} generations are done; ask for more generations")
         begin = int(state.generation)
         # a fresh, a restored and a carried state enter the same program, laid out alike: bit for bit needs that
-        state = jax.tree.map(jnp.asarray, jax.device_get(state))
+        state = jax.device_get(state)
         state, history = self._generations(self.root, state, count)
         state, validation = self._validated(self.root, state)
         history, validation = jax.device_get((history, validation))
@@ -181,6 +190,7 @@ class Search:
             devices=self.devices,
             ledger=self.fitness.needs_ledger,
             online=self.fitness.needs_online,
+            kernel=self.schedule.kernel,
         )
 
     def _start(self, root: Key, initial: Genome | None) -> SearchState:
@@ -220,11 +230,15 @@ class Search:
 
     @cached_property
     def _generations(self) -> Any:
-        return jax.jit(self._run_generations, donate_argnums=1)
+        return self._compiled(self._run_generations, donate_argnums=1)
 
     @cached_property
     def _validated(self) -> Any:
-        return jax.jit(self._validate, donate_argnums=1)
+        return self._compiled(self._validate, donate_argnums=1)
+
+    def _compiled(self, function: Callable[..., Any], **options: Any) -> Any:
+        """Whole in and whole out on every device: a search of many processes is the same in each."""
+        return jax.jit(function, in_shardings=self._everywhere, out_shardings=self._everywhere, **options)
 
     def _run_generations(self, root: Key, state: SearchState, count: Count) -> tuple[SearchState, dict[str, Array]]:
         generation = jax.jit(self._generation)  # traced once, for its shapes and for the loop

@@ -1,6 +1,7 @@
 """What the commands do, as library calls: search, compare, report and grow on run directories."""
 
 import dataclasses
+import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -10,10 +11,12 @@ from typing import Any
 import jax
 import yaml
 
+from evodev import devices
 from evodev.across import across_runs
 from evodev.baselines import Setting
+from evodev.chunks import Chunk
 from evodev.comparison import champion_arms, judge, synapses_of
-from evodev.experiment import Experiment, to_plain, trajectory
+from evodev.experiment import Experiment, from_plain, to_plain, trajectory
 from evodev.files import RunError, refuse_existing, write_files, write_json, write_new
 from evodev.health import health
 from evodev.network import Network
@@ -31,6 +34,8 @@ Say = Callable[[str], None]
 def search(run: Run, *, engine: Search | None = None, watch: Watcher = lambda *_: None, warn: Say = warnings.warn) -> SearchState:
     """Run a search to its end, from its last good checkpoint if there is one.
 
+    Of many processes this is what the first does, while the others :func:`follow`.
+
     Args:
         run: the run directory; metrics, checkpoints and the champion are written there.
         engine: the run's search, where somebody has made it already.
@@ -39,9 +44,11 @@ def search(run: Run, *, engine: Search | None = None, watch: Watcher = lambda *_
 
     Raises:
         Interrupted: after Ctrl-C or SIGTERM, once the search is checkpointed.
+        Lost: if another process of the run is gone; the checkpoints are there to go on from.
     """
-    with stop_on_signal() as stop, run.writing():
+    with devices.noticing(f"; go on with: evodev resume {run.path}"), stop_on_signal() as stop, run.writing():
         engine = engine or run.experiment.search()
+        devices.shared_text(json.dumps({"experiment": to_plain(run.experiment), "chunk": engine.chunk}))
         state = engine.start()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -50,9 +57,11 @@ def search(run: Run, *, engine: Search | None = None, watch: Watcher = lambda *_
             if "checkpoint" in str(warning.message):
                 warn(str(warning.message))
         run.forget_after(int(state.generation))
+        state = devices.shared(state)
         saved = time.monotonic()
+        asked = devices.anyone(stop.is_set())
         while int(state.generation) < run.experiment.schedule.generations:
-            if stop.is_set():
+            if asked:
                 raise Interrupted(run.path, stop.by)
             began = time.perf_counter()
             state, records = engine.advance(state)
@@ -61,14 +70,48 @@ def search(run: Run, *, engine: Search | None = None, watch: Watcher = lambda *_
             run.append_metrics(records)
             watch(engine, state, records)
             last = int(state.generation) >= run.experiment.schedule.generations
-            if last or stop.is_set() or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            asked = devices.anyone(stop.is_set())
+            if last or asked or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
                 run.save(state)
                 saved = time.monotonic()
         run.save_champion(state)
         save_front(run)
-        if stop.is_set():  # in the last block: there is a champion, but nobody wants to wait for what follows
+        if devices.anyone(stop.is_set()):  # in the last block: there is a champion, but nobody wants to wait for what follows
             raise Interrupted(run.path, stop.by)
     return state
+
+
+def follow() -> int:
+    """What a process other than the first does: every block of every search that the first runs, and no file.
+
+    Returns:
+        Its exit code, as that of the first.
+
+    Raises:
+        Lost: if another process is gone.
+    """
+    with devices.noticing(), stop_on_signal() as stop:
+        while told := json.loads(devices.shared_text()):
+            engine = from_plain(Experiment, told["experiment"]).search()
+            engine.chunk = Chunk(*told["chunk"])
+            state = devices.shared(engine.start())
+            asked = devices.anyone(stop.is_set())
+            while int(state.generation) < engine.schedule.generations and not asked:
+                state, _ = engine.advance(state)
+                asked = devices.anyone(stop.is_set())
+            if int(state.generation) < engine.schedule.generations or devices.anyone(stop.is_set()):
+                devices.leave()
+                return Interrupted(Path(), stop.by).code
+    devices.leave()
+    return 0
+
+
+def alone() -> None:
+    """The first process has no further search, and goes on without the others."""
+    if devices.together():
+        with devices.noticing():
+            devices.shared_text(json.dumps(None))
+        devices.leave()
 
 
 def save_front(run: Run) -> None:

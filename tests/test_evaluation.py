@@ -9,7 +9,8 @@ import pytest
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.chunks import Chunk, choose_chunk, chunked, working_set
 from evodev.decoders import DECODERS
-from evodev.evaluation import device_count, live_subjects, sample_lives
+from evodev.devices import device_count
+from evodev.evaluation import live_subjects, sample_lives
 from evodev.learners import Gradient, Hebbian
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism

@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evodev.network import (
+    SMALL_BATCH,
     KernelWeights,
     Network,
     PoolWeights,
@@ -17,6 +20,7 @@ from evodev.network import (
     disconnected,
     forward,
     matrix,
+    product,
     readout_inputs,
     readout_projections,
     respond,
@@ -238,3 +242,21 @@ def test_the_parts_of_a_model_have_inputs_of_their_own() -> None:
     s = Substrate(populations, (Projection("a", "b"), Projection("c", "d")), modular=True)
     network = _network(s, {"a->b": [[1, 0], [0, 0]], "c->d": [[0, 1], [0, 1]]})
     assert {name: list(neurons) for name, neurons in disconnected(s, network).items()} == {"b": [1], "d": [0]}
+
+
+@pytest.mark.parametrize("batch", [3, SMALL_BATCH + 1])
+def test_a_product_has_all_derivatives_of_a_matrix_product(batch: int) -> None:
+    x, w = jax.random.normal(jax.random.key(0), (batch, 4)), jax.random.normal(jax.random.key(1), (4, 2))
+
+    def moved(multiply: Callable, x: jax.Array, w: jax.Array) -> jax.Array:
+        """A loss after one step of descent, as gradient meta-learning differentiates it."""
+        slope = jax.grad(lambda v: (jnp.tanh(multiply(x, v)) ** 2).sum())
+        return (multiply(x, w - 0.1 * slope(w)) ** 3).sum()
+
+    for argument in (0, 1):
+        mine, plain = (jax.grad(partial(moved, f), argnums=argument)(x, w) for f in (product, jnp.matmul))
+        np.testing.assert_allclose(mine, plain, rtol=1e-4, atol=1e-4)
+    # forwards over backwards, over many at once, one factor common to all
+    ws = jnp.stack([w, -2.0 * w])
+    bent = [jax.vmap(lambda v, f=f: jax.jvp(jax.grad(partial(moved, f, x)), (v,), (v,))[1])(ws) for f in (product, jnp.matmul)]
+    np.testing.assert_allclose(*bent, rtol=1e-3, atol=1e-3)

@@ -19,7 +19,7 @@ from evodev.baselines import BASELINES
 from evodev.comparison import CENTROID, CHAMPION
 from evodev.decoders.base import Tissue
 from evodev.decoders.cells.types import CellTypes
-from evodev.files import RunError
+from evodev.files import RunError, sealed
 from evodev.fitness import Fitness
 from evodev.processes import Interrupted
 from evodev.rerun import judged, prepared, rerun
@@ -220,7 +220,8 @@ def test_seeds_are_reported_together(finished: Run, tmp_path: Path) -> None:
         for name in ("champion.json", "champion.safetensors", "metrics.jsonl", "comparison.json"):
             run.write_bytes(name, (finished.path / name).read_bytes())
     about = runs[1].read_json("champion.json")
-    runs[1].write_json("champion.json", about | {"validation": about["validation"] + 1})
+    better = about | {"validation": about["validation"] + 1}
+    runs[1].write_json("champion.json", sealed({name: value for name, value in better.items() if name != "seal"}))
     found = Run.of_seeds(base)
     assert [run.path.name for run in found] == ["seed-0", "seed-1", "seed-2"]
     assert Run.of_seeds(finished.path) == Run.of_seeds(tmp_path / "nowhere") == []

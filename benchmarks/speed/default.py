@@ -252,7 +252,13 @@ def agreement(contenders: dict[str, Run]) -> str:
 
 
 def row(
-    label: str, values: Array, unit: str, note: str, *, target: float | None = None, met: Callable[[float], bool] | None = None
+    label: str,
+    values: np.ndarray,
+    unit: str,
+    note: str,
+    *,
+    target: float | None = None,
+    met: Callable[[float], bool] | None = None,
 ) -> dict[str, Any]:
     """A measurement: median and interquartile range over the rounds."""
     low, value, high = (float(q) for q in np.percentile(values, [25, 50, 75]))

@@ -3,7 +3,7 @@
 TensorNEAT (Wang et al. 2024, "Tensorized NeuroEvolution of Augmenting Topologies for GPU Acceleration", GECCO) holds a network
 as an array of node attributes, an array of connection attributes, and an N x N matrix of which connection leads from one node
 to another; a forward pass visits the nodes in topological order, one after the other, and vmap makes that a population and a
-batch. ``walk`` is that, written afresh from the description and kind to it: inputs are not visited, nodes have nothing but a
+batch. ``walk`` is that, with a structure of its own and kind to it: inputs are not visited, nodes have nothing but a
 bias and one activation, connections nothing but a weight, and sorting is not counted. ``walk_dense`` is kinder still: weights
 stand in the N x N matrix itself, and nothing is looked up. Here a network is a matrix for each pair of populations. A network
 of layers answers in one sweep; one in which hidden neurons may project to any other in as many sweeps as it is deep.
@@ -13,7 +13,8 @@ discrimination of Stanley et al. 2009), wired in full by the preset `hyperneat` 
 documentation's 50 nodes and 100 connections, and twice that, each with a topology of its own. Populations answer batches of 1,
 16 and 64. Answers must agree to rounding or nothing is measured.
 
-Target, set before the run: 10 times ``walk``.
+Target, set before the run: 10 times ``walk``. Graphs are told apart: sweeping them costs as often as they are deep what a walk
+costs once.
 
     python -m benchmarks.speed.hyperneat [--repeats N]
 
@@ -21,6 +22,7 @@ Writes benchmarks/results/speed/hyperneat.json.
 """
 
 import argparse
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -202,6 +204,16 @@ class Race(NamedTuple):
     note: str
 
 
+def extra(substrate: Substrate) -> str:
+    """What sweeps cost beyond a walk, in words; nothing where one is enough."""
+    if substrate.ticks == 1:
+        return ""
+    inputs, hidden, outputs = (p.size for p in substrate.populations)
+    swept = substrate.ticks * hidden * (hidden + outputs) + inputs * (hidden + outputs)
+    ratio = swept / ((hidden + outputs) * (inputs + hidden + outputs))
+    return f"; {substrate.ticks} sweeps, {ratio:.0f} times the multiply-adds of the walk and {substrate.ticks} times its tanh"
+
+
 def races(label: str, substrate: Substrate, networks: Network) -> list[Race]:
     """A race for each batch, every contender compiled.
 
@@ -217,7 +229,7 @@ def races(label: str, substrate: Substrate, networks: Network) -> list[Race]:
         gap = max(float(np.abs(answer - answers["evodev"]).max() / largest) for answer in answers.values())
         if not gap < 1e-4:
             raise ValueError(f"{label}: answers differ by {gap} of the largest")
-        note = f"answers within {gap:.0e} of the largest" + (f"; {substrate.ticks} sweeps" if substrate.ticks > 1 else "")
+        note = f"answers within {gap:.0e} of the largest" + extra(substrate)
         out.append(Race(f"{label}, batch {batch}", runs, note))
     return out
 
@@ -238,6 +250,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5, help="rounds after the warm-up (default 5)")
     repeats = parser.parse_args().repeats
+    # what else ran: the load of this machine before anything was started here
+    load = os.getloadavg()[0]
     prepare_jax()
     prepared = [race for sizes in LAYERS for race in races("-".join(map(str, sizes)), *layered(sizes))]
     for nodes, connections in GRAPHS:
@@ -245,7 +259,7 @@ def main() -> None:
     rows = [row for race in prepared for row in compare(race, repeats)]
     for row in rows:
         print(f"{row['label']:75} {row['measured']:8.1f}x  {row['note']}")
-    budget = f"{POPULATION} networks, {repeats} rounds"
+    budget = f"{POPULATION} networks, {repeats} rounds; load before {load:.1f}"
     write_result("speed", "hyperneat", rows, command="python -m benchmarks.speed.hyperneat", seeds=1, budget=budget)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from evodev.baselines.base import Arm, Baseline, Report, Role, Setting, arm_of
 from evodev.chunks import choose_chunk
-from evodev.evaluation import Develop, device_count, live_subjects, sample_lives
+from evodev.devices import device_count
+from evodev.evaluation import Develop, live_subjects, sample_lives
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import ActorCritic, Gradient, Learner
 from evodev.lifetime import probe_steps

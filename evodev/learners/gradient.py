@@ -184,6 +184,16 @@ class Gradient(Learner):
         """The network moved against a gradient, and the optimiser's memory: rates, gains, masks and gates as evolved."""
         params = {"weights": network.weights, "biases": network.biases}
         updates, memory = cast(Any, self._transform(genes).update(cast(Any, gradient), memory, cast(Any, params)))
+        paces = self.paces(genes, network, substrate)
+        weights = {name: w + paces["weights"][name] * updates["weights"][name] for name, w in network.weights.items()}
+        moved = {name: network.biases[name] + pace * updates["biases"][name] for name, pace in paces["biases"].items()}
+        return replace(network, weights=weights, biases=network.biases | moved), memory
+
+    def paces(self, genes: Genes, network: Network, substrate: Substrate) -> Params:
+        """How far each synapse and bias moves for an update of 1: rates, gains, masks and gates as evolved.
+
+        Negative where an update is a gradient; of the biases only those that have a rate.
+        """
         # clipped so that no genome makes a rate infinite; a rate of e^5 has long diverged
         rates = {name: value for name, value in genes.items() if name.endswith("/log_rate")}
         rate = {name.removesuffix("/log_rate"): jnp.exp(jnp.clip(value, -20.0, 5.0)) for name, value in rates.items()}
@@ -191,15 +201,11 @@ class Gradient(Learner):
         by_synapse = self.plastic == "synapse"
         gate = {} if self.plastic == "all" else gates(genes, network, substrate, by_synapse=by_synapse)
         weights = {
-            name: w + sign * rate[name] * network.gains.get(name, 1.0) * network.masks[name] * gate.get(name, 1.0)
-            * updates["weights"][name]
-            for name, w in network.weights.items()
-        }  # fmt: skip
-        biases = {
-            name: b + sign * rate[name] * network.alive[name] * updates["biases"][name] if name in rate else b
-            for name, b in network.biases.items()
+            name: sign * rate[name] * network.gains.get(name, 1.0) * network.masks[name] * gate.get(name, 1.0)
+            for name in network.weights
         }
-        return replace(network, weights=weights, biases=biases), memory
+        biases = {name: sign * rate[name] * network.alive[name] for name in network.biases if name in rate}
+        return {"weights": weights, "biases": biases}
 
     def predict(self, genes: Genes, state: GradientState, inputs: Inputs, substrate: Substrate) -> Outputs:
         return self._run(state.network, inputs, substrate)
