@@ -212,12 +212,13 @@ def search_command(arguments: list[str]) -> int:
     if options.track:
         tracking.refuse_untracked()
     engine = experiment.search()
-    say(memory_line(engine))
+    needed = memory_line(engine)
     base = options.out or fresh_path(Path("runs") / name)
     if options.seeds == 1:
         runs = [Run.create(base, experiment, command=command_line())]
     else:
         runs = workflow.search_seeds(base, experiment, options.seeds, command=command_line())
+    say(needed)
     began = time.perf_counter()
     for run in runs:
         say(f"run: {run.path}")

@@ -35,7 +35,7 @@ def prepare_jax() -> None:
 
     EVODEV_CACHE moves the cache; JAX_NUM_CPU_DEVICES or XLA_FLAGS say another number of devices.
     """
-    # lighter optimisation compiles a third faster and runs as fast (benchmarks/speed/startup.py); GPUs were not measured
+    # lighter optimisation compiles a third faster and ran as fast (digits .9, sine 1.0 of the time); GPUs were not measured
     flag = "--xla_backend_optimization_level"
     if flag not in os.environ.get("XLA_FLAGS", "") and not (metadata.entry_points(group="jax_plugins") or find_spec("libtpu")):
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}=1".strip()

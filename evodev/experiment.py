@@ -104,6 +104,8 @@ class Experiment:
         if self.schedule.kernel == "fused":
             ledger, online = self.fitness.needs_ledger, self.fitness.needs_online
             check_fused(self.learner, self.substrate, self.task, ledger=ledger, online=online)
+            if self.form not in ("auto", "dense"):
+                raise ValueError(f"form: {self.form} is not for schedule.kernel fused, which takes matrices; set form to dense")
         self.organism.genome_spec  # noqa: B018 - raises if decoder or learner cannot serve the substrate
         if self.form != "auto":  # which would ask for the device, and has nothing to refuse
             choose_forms(self.form, self.decoder, self.learner, self.substrate, batch=1)
@@ -114,7 +116,8 @@ class Experiment:
         # all samples of a life at once where no grown synapse changes, and one after the other where it acts
         together = self.task.batch * (self.task.steps if self.learner.frozen else 1)
         batch = 1 if self.task.problem == "control" else together
-        return Organism(self.substrate, self.decoder, self.learner, self.form, batch)
+        form = "dense" if self.schedule.kernel == "fused" else self.form
+        return Organism(self.substrate, self.decoder, self.learner, form, batch)
 
     def search(self, *, devices: int | None = None) -> Search:
         """The search that this experiment describes."""

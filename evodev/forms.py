@@ -63,7 +63,7 @@ def use_of(projection: Projection, learner: Learner, substrate: Substrate) -> st
 def speedup(form: Form, pre: int, post: int, batch: int, rows: list[Crossover]) -> float:
     """What to expect of a form, by the measurement next to it that is no larger and no sparser: from there on dense loses ground.
 
-    Of the batches measured on either side of ``batch`` the worse counts; 0 if nothing was measured, or no batch as large.
+    Of the batches measured on either side of ``batch`` the worse counts; 0 if nothing was measured, or it is not between any.
     """
     alike = [
         row for row in rows
@@ -72,7 +72,7 @@ def speedup(form: Form, pre: int, post: int, batch: int, rows: list[Crossover]) 
     nearest = max(((row.neurons, -row.inputs) for row in alike), default=None)
     by_batch = {row.batch: row.speedup for row in alike if (row.neurons, -row.inputs) == nearest}
     larger, smaller = [b for b in by_batch if b >= batch], [b for b in by_batch if b <= batch]
-    return min(by_batch[b] for b in (min(larger), *sorted(smaller)[-1:])) if larger else 0.0
+    return min(by_batch[min(larger)], by_batch[max(smaller)]) if larger and smaller else 0.0
 
 
 def rooms(decoder: Decoder, substrate: Substrate, width: int) -> dict[str, int]:

@@ -26,8 +26,6 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental import pallas as pl
-from jax.experimental.pallas import triton
 
 from evodev.learners import Gradient, Learner
 from evodev.learners.base import wanted
@@ -53,9 +51,14 @@ Params = tuple[dict[str, Any], dict[str, Any]]
 """Weights (pre, post) by projection and biases (1, n) by population, padded."""
 
 
+def _power_of_two(size: int) -> int:
+    """The next power of two."""
+    return 1 << max(size - 1, 0).bit_length()
+
+
 def padded(size: int) -> int:
     """The next power of two, at least 16: the sizes that tensor cores multiply."""
-    return max(16, pl.next_power_of_2(size))
+    return max(16, _power_of_two(size))
 
 
 def resident(substrate: Substrate, batch: int) -> int:
@@ -187,6 +190,9 @@ def live_fused(
     Raises:
         ValueError: if the life does not fit the kernel (:func:`check_fused`), or the network is in a sparse form.
     """
+    from jax.experimental import pallas as pl  # seconds, which only who asks for a kernel waits for
+    from jax.experimental.pallas import triton
+
     check_fused(learner, substrate, task, ledger=ledger, online=online)
     if network.sources:
         raise ValueError("schedule: kernel 'fused' has no sparse products; set form to dense, or schedule.kernel to plain")
@@ -214,7 +220,7 @@ def live_fused(
     probes = (0, *sorted({at for at in schedule if 1 <= at <= steps}))
     kernel = partial(_life, substrate, learner.loss, batch, probes)
     shape = jax.ShapeDtypeStruct((len(probes), tiles, rows, said), jnp.float32)
-    warps = min(8, max(4, pl.next_power_of_2(resident(substrate, batch) // (4 * REGISTERS * 32))))
+    warps = min(8, max(4, _power_of_two(resident(substrate, batch) // (4 * REGISTERS * 32))))
     answers = jax.lax.platform_dependent(
         *operands,
         cpu=pl.pallas_call(kernel, shape, interpret=True),

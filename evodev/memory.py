@@ -38,7 +38,7 @@ def forecast(program: Any, *, least: int, devices: int) -> Forecast:
     """What a program, told as a jaxpr, will need on so many devices."""
     device = jax.local_devices()[0]
     if device.platform == "cpu":
-        return Forecast(devices * peak(program), devices * least, resident("VmRSS"), free_bytes())
+        return Forecast(devices * peak(program), least, resident("VmRSS"), free_bytes())
     stats = device.memory_stats() or {}
     held, limit = stats.get("bytes_in_use", 0), stats.get("bytes_limit", 1 << 62)
     return Forecast(peak(program), least, held, limit - held)

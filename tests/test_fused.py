@@ -185,6 +185,12 @@ def test_an_experiment_refuses_before_it_runs() -> None:
         Experiment(fused.task, fused.substrate, fused.decoder, Hebbian(), schedule=fused.schedule)
 
 
+def test_a_network_in_a_sparse_form_is_refused() -> None:
+    sparse = replace(random_network(WHOLE), sources={"input->hidden1": jnp.zeros((2, 5), jnp.int32)})
+    with pytest.raises(ValueError, match="kernel 'fused' has no sparse products; set form to dense"):
+        live_fused(Gradient(), {}, sparse, WHOLE, Blobs(), Blobs().sample("train", key=KEY), (0, 1), key=KEY)
+
+
 def test_what_a_life_holds_on_chip_is_counted_by_hand() -> None:
     assert [padded(n) for n in (1, 16, 17, 64)] == [16, 16, 32, 64]
     # 64 x 64 + 64 x 16 weights, and 17 rows (16 examples, biases) of 64 + 64 + 16 neurons
@@ -208,8 +214,8 @@ def lowered(platform: str) -> Any:
 
 
 def test_the_kernel_lowers_for_cuda_into_valid_triton() -> None:
-    from jax._src.lib import triton
-    from jax._src.lib.mlir import ir
+    from jaxlib.mlir import ir
+    from jaxlib.triton import dialect
 
     calls: list[Any] = []
 
@@ -225,7 +231,7 @@ def test_the_kernel_lowers_for_cuda_into_valid_triton() -> None:
     config = calls[0].attributes["mhlo.backend_config"]
     assert (ir.IntegerAttr(config["grid_x"]).value, ir.IntegerAttr(config["grid_y"]).value) == (LIVES, GENOMES)
     with ir.Context() as context:
-        triton.dialect.register_dialect(context)
+        dialect.register_dialect(context)
         context.load_all_available_dialects()
         assert ir.Module.parse(ir.StringAttr(config["ir"]).value_bytes).operation.verify()
 

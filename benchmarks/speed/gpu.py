@@ -136,7 +136,7 @@ class Rows:
 
     def tried(self, label: str, unit: str, run: Callable[[], float]) -> float | None:
         """Add what a run returns; what fails or comes too late is a row with the reason."""
-        if time.perf_counter() - self.began > SECONDS:
+        if self.reason is None and time.perf_counter() - self.began > SECONDS:
             self.add(label, None, unit, note=f"skipped after {SECONDS} s")
             return None
         try:

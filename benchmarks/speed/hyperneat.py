@@ -3,7 +3,7 @@
 TensorNEAT (Wang et al. 2024, "Tensorized NeuroEvolution of Augmenting Topologies for GPU Acceleration", GECCO) holds a network
 as an array of node attributes, an array of connection attributes, and an N x N matrix of which connection leads from one node
 to another; a forward pass visits the nodes in topological order, one after the other, and vmap makes that a population and a
-batch. ``walk`` is that, written afresh from the description and kind to it: inputs are not visited, nodes have nothing but a
+batch. ``walk`` is that, with a structure of its own and kind to it: inputs are not visited, nodes have nothing but a
 bias and one activation, connections nothing but a weight, and sorting is not counted. ``walk_dense`` is kinder still: weights
 stand in the N x N matrix itself, and nothing is looked up. Here a network is a matrix for each pair of populations. A network
 of layers answers in one sweep; one in which hidden neurons may project to any other in as many sweeps as it is deep.

@@ -44,7 +44,9 @@ RATE = 0.1
 
 def newborn(network: Network, /, *, key: Key) -> tuple[Network, Genes]:
     """A network that is grown already, and equal rates everywhere."""
-    return network, {f"{name}/log_rate": jnp.log(RATE) for name in (*network.weights, *list(network.biases)[1:])}
+    return network, {
+        f"{name}/log_rate": jnp.log(RATE) for name in (*network.weights, *(p.name for p in mlp(SIZES).populations[1:]))
+    }
 
 
 def one_product(network: Network, inputs: Inputs) -> Outputs:

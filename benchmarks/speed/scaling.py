@@ -24,8 +24,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-GRID = [(32, 2), (32, 16), (256, 2), (256, 16), (1024, 2)]
-"""Population and lives."""
+GRID = [(32, 2), (256, 16), (256, 2), (32, 16), (1024, 2), (1024, 16)]
+"""Population and lives; --points takes so many of the first."""
 
 LAYOUTS = {"1 device": (1, 1), "2 devices": (1, 2), "2 processes": (2, 1)}
 """Processes, and devices of each."""
@@ -74,14 +74,14 @@ def rounds_of(contenders: dict[str, Callable[[], Any]], rounds: int) -> dict[str
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 
-def generations(rounds: int, *, wider: bool) -> dict[str, float]:
+def generations(rounds: int, points: int, *, wider: bool) -> dict[str, float]:
     """Seconds of a generation by population and lives."""
 
     def advancing(search: Any) -> Callable[[], Any]:
         state = search.start()
         return lambda: search.advance(state)
 
-    contenders = {f"{p} x {n}": advancing(search_of(p, n)) for p, n in GRID}
+    contenders = {f"{p} x {n}": advancing(search_of(p, n)) for p, n in GRID[:points]}
     if wider:
         contenders[f"256 x 2, hidden {WIDER}"] = advancing(search_of(256, 2, WIDER))
     return {name: seconds / BLOCK for name, seconds in rounds_of(contenders, rounds).items()}
@@ -135,20 +135,20 @@ def constants(rounds: int) -> dict[str, float]:
     return {name: seconds / (1 if name == "lives" else many) for name, seconds in found.items()}
 
 
-def worker(rounds: int) -> None:
+def worker(rounds: int, points: int) -> None:
     """Measure in this process, together with others if the environment says so; the first prints."""
     from evodev import devices
 
     devices.prepare_jax()
     devices.join()
     alone = len(devices.available()) == 1
-    found = {"constants": constants(rounds), "generations": generations(rounds, wider=alone)}
+    found = {"constants": constants(rounds), "generations": generations(rounds, points, wider=alone)}
     if devices.leads():
         print("RESULT " + json.dumps(found), flush=True)
     devices.leave()
 
 
-def measured(processes: int, devices: int, rounds: int) -> dict[str, dict[str, float]]:
+def measured(processes: int, devices: int, rounds: int, points: int) -> dict[str, dict[str, float]]:
     """What the workers of a layout found; each has the cores of its devices to itself."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -159,7 +159,8 @@ def measured(processes: int, devices: int, rounds: int) -> dict[str, dict[str, f
         if processes > 1:
             told |= {"EVODEV_COORDINATOR": address, "EVODEV_PROCESSES": str(processes), "EVODEV_PROCESS": str(number)}
         cores = ",".join(str(number * devices + i) for i in range(devices))
-        command = ["taskset", "-c", cores, sys.executable, "-m", "benchmarks.speed.scaling", "--worker", "--rounds", str(rounds)]
+        command = ["taskset", "-c", cores, sys.executable, "-m", "benchmarks.speed.scaling", "--worker"]
+        command += ["--rounds", str(rounds), "--points", str(points)]
         started.append(subprocess.Popen(command, env=os.environ | told, stdout=subprocess.PIPE, text=True))
     try:
         said = started[0].communicate(timeout=900)[0]
@@ -175,12 +176,13 @@ def main() -> None:
     """Measure, predict, and write benchmarks/results/speed/scaling.json and scaling.png."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="after the warm-up (default 5)")
+    parser.add_argument("--points", type=int, default=len(GRID), help="of the table of populations and lives (default all)")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        worker(options.rounds)
+        worker(options.rounds, options.points)
         return
-    found = {name: measured(*layout, options.rounds) for name, layout in LAYOUTS.items()}
+    found = {name: measured(*layout, options.rounds, options.points) for name, layout in LAYOUTS.items()}
     from benchmarks.common import result_path, write_result
     from benchmarks.speed.scaling_rows import draw, rows_of
 

@@ -35,10 +35,15 @@ def machine_of(found: Found, layout: str) -> Machine:
     return Machine(work.flops * 64 * 8 / alone["lives"], math.inf, strategy, message)
 
 
+def grid(found: Found) -> list[tuple[int, int]]:
+    """Populations and lives that were measured, by their product."""
+    return sorted((point for point in GRID if "{} x {}".format(*point) in found["1 device"]["generations"]), key=math.prod)
+
+
 def predicted(found: Found, layout: str) -> dict[str, float]:
     """Seconds of every generation that was measured, from the model."""
     machine, devices = machine_of(found, layout), math.prod(LAYOUTS[layout])
-    out = {f"{p} x {n}": sum(generation(small(), machine, p, n, devices).values()) for p, n in GRID}
+    out = {f"{p} x {n}": sum(generation(small(), machine, p, n, devices).values()) for p, n in grid(found)}
     wider = {f"256 x 2, hidden {WIDER}": sum(generation(small(WIDER), machine, 256, 2, devices).values())}
     return out | (wider if devices == 1 else {})
 
@@ -64,7 +69,7 @@ def rows_of(found: Found) -> list[dict[str, Any]]:
     worst = f"{len(errors)} generations, the worst off by {max(errors):.0%}"
     rows.append({"label": "median relative error", "measured": error, "target": ERROR, "met": error <= ERROR, "note": worst})
     for layout in list(LAYOUTS)[1:]:
-        for p, n in GRID:
+        for p, n in grid(found):
             times = [found[which]["generations"][f"{p} x {n}"] for which in ("1 device", layout)]
             asked = p * n >= 256 * 16
             foretold = [predicted(found, which)[f"{p} x {n}"] for which in ("1 device", layout)]
@@ -102,7 +107,7 @@ def draw(found: Found, path: Path) -> None:
     left.plot(ends, ends, color="0.6", lw=1, zorder=0)
     left.set(xscale="log", yscale="log", xlabel="predicted, s a generation", ylabel="measured, s a generation")
     left.legend(frameon=False)
-    names = [f"{p} x {n}" for p, n in GRID]
+    names = [f"{p} x {n}" for p, n in grid(found)]
     for number, layout in enumerate(list(LAYOUTS)[1:]):
         gained = [found["1 device"]["generations"][name] / found[layout]["generations"][name] for name in names]
         foretold = [predicted(found, "1 device")[name] / predicted(found, layout)[name] for name in names]
