@@ -93,7 +93,10 @@ def _assert_close(ours: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, id=name, marks=pytest.mark.slow if name.startswith("gates") else ()) for name, case in CASES.items()],
+    [
+        pytest.param(case, id=name, marks=pytest.mark.slow if name.startswith(("gates", "every")) else ())
+        for name, case in CASES.items()
+    ],
 )
 def test_a_life_in_one_kernel_is_the_same_life(case: Case) -> None:
     subjects = subjects_of(case)

@@ -63,6 +63,7 @@ def test_all_plus_is_the_champion_itself() -> None:
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
+@pytest.mark.slow
 def test_all_minus_is_a_random_network_that_learns_by_plain_gradient() -> None:
     setting = _setting(Episodic(8))
     baseline = replace(Factorial(False, False, False, False), lives=2)
