@@ -1,5 +1,6 @@
 """The search: ask -> evaluate -> tell, in blocks of generations."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -44,6 +45,9 @@ class SearchState:
     champion_is_centroid: Array
 
 
+Precision = Literal["default", "bfloat16", "tensorfloat32", "float32"]
+
+
 @dataclass(frozen=True)
 class Schedule:
     """How long and on how many lives.
@@ -58,6 +62,9 @@ class Schedule:
         kernel: how a life is computed: ``plain``, step by step; ``fused``, all in one kernel with the weights on chip, for plain
             gradient learners on small feedforward networks (interpreted, and slow, on a CPU; not yet measured elsewhere).
         keep: checkpoints kept: the newest, and others to fall back on.
+        precision: of matrix products, in search and comparison, as jax understands it: ``default`` leaves it to jax, ``bfloat16``
+            is the fastest that a device has (bfloat16 on a TPU, tensorfloat32 on a GPU), ``tensorfloat32`` the next,
+            ``float32`` the same everywhere. A CPU computes in float32 whatever is asked for.
     """
 
     generations: int = 300
@@ -68,6 +75,7 @@ class Schedule:
     chunk: int = 0
     kernel: Kernel = "plain"
     keep: int = 3
+    precision: Precision = "default"
 
     def __post_init__(self) -> None:
         for name in ("generations", "lives", "validation_lives", "block", "probes", "keep"):
@@ -77,6 +85,12 @@ class Schedule:
             raise ValueError(f"schedule: chunk must be 0 (choose for me) or more, given {self.chunk}")
         if self.kernel not in get_args(Kernel):
             raise ValueError(f"schedule: kernel is {self.kernel!r}; one of {', '.join(get_args(Kernel))}")
+        if self.precision not in get_args(Precision):
+            raise ValueError(f"schedule: precision is {self.precision!r}; one of {', '.join(get_args(Precision))}")
+
+    def products(self) -> contextlib.AbstractContextManager[Any]:
+        """What is traced within it computes matrix products in the schedule's precision."""
+        return contextlib.nullcontext() if self.precision == "default" else jax.default_matmul_precision(self.precision)
 
 
 class Search:
@@ -179,19 +193,20 @@ class Search:
     def _lived(self, genomes: Genomes, split: Split, lives: int, *, key: Key) -> LifetimeLog:
         """Logs (genomes, lives) of fresh lives of a family."""
         key_lives, key_run = jax.random.split(key)
-        return evaluate_organism(
-            self.organism,
-            genomes,
-            self.task,
-            sample_lives(self.task, split, lives, key=key_lives),
-            self.probe_steps,
-            key=key_run,
-            chunk=self.chunk,
-            devices=self.devices,
-            ledger=self.fitness.needs_ledger,
-            online=self.fitness.needs_online,
-            kernel=self.schedule.kernel,
-        )
+        with self.schedule.products():
+            return evaluate_organism(
+                self.organism,
+                genomes,
+                self.task,
+                sample_lives(self.task, split, lives, key=key_lives),
+                self.probe_steps,
+                key=key_run,
+                chunk=self.chunk,
+                devices=self.devices,
+                ledger=self.fitness.needs_ledger,
+                online=self.fitness.needs_online,
+                kernel=self.schedule.kernel,
+            )
 
     def _start(self, root: Key, initial: Genome | None) -> SearchState:
         if initial is None:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ import pytest
 from evodev.fitness import Fitness
 from evodev.search import Schedule, Search, SearchState
 from evodev.strategies import STRATEGIES, Strategy
-from tests.tiny import Line, guess_search, guesser
+from tests.tiny import Line, digits_experiment, guess_search, guesser
 
 REPRESENTATIVE = ("Open_ES", "SNES", "CMA_ES", "PGPE", "SV_Open_ES", "GuidedES", "SimpleGA", "DifferentialEvolution")
 """A family each; the others are run with ``-m slow``."""
@@ -62,6 +63,17 @@ def test_a_search_finds_the_known_optimum(name: str) -> None:
     guess = search.organism.split(state.champion)[1]["guess"]
     assert float(guess) == pytest.approx(1.0, abs=0.15)
     assert records[-1]["validation_champion"] > -0.05
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"), [("tensorfloat32", "Precision.HIGH,"), ("float32", "Precision.HIGHEST,"), ("default", "")]
+)
+def test_all_products_of_a_life_are_of_the_precision_asked_for(asked: Any, told: str) -> None:
+    search = digits_experiment(schedule=Schedule(1, lives=2, precision=asked)).search(devices=1)
+    genomes, key = jnp.zeros((2, search.spec.size)), jax.random.key(0)
+    program = str(jax.make_jaxpr(lambda g: search.evaluate(g, "train", 2, key=key))(genomes))
+    assert program.count("dot_general") > 5
+    assert program.count("precision=") == program.count(f"precision=({told}") == (program.count("dot_general") if told else 0)
 
 
 def test_the_block_size_does_not_change_the_search() -> None:
