@@ -15,6 +15,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -118,8 +119,9 @@ def ceiling(chunk: int, *, by_sample: bool) -> Callable[[], Any]:
 
 def torch_vmap() -> Callable[[], Any]:
     """The same lives by torch.func.vmap over grad, all together; its best of two ways to hold the weights."""
-    import torch  # pyright: ignore[reportMissingImports]
-    from torch.func import grad, vmap  # pyright: ignore[reportMissingImports]
+    # by name: a type checker would take the script beside this one for it
+    torch: Any = import_module("torch")
+    grad, vmap = torch.func.grad, torch.func.vmap
 
     torch.manual_seed(0)
     count = GENOMES * LIVES

@@ -22,7 +22,6 @@ from typing import Any
 
 import jax
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 
 from benchmarks.common import result_path, write_result
@@ -42,7 +41,7 @@ TARGETS = {"torch.func.vmap": 4.0, "torch, a loop over networks": 30.0, "flax + 
 
 def threaded(threads: int, run: Run) -> np.ndarray:
     """A run of torch on so many threads."""
-    torch.set_num_threads(threads)
+    torch_rivals.torch.set_num_threads(threads)
     return run()
 
 

@@ -1,15 +1,17 @@
 """The same lives in torch: a loop over networks, ``torch.func.vmap`` over ``grad``, bmm by hand, and a compiled vmap."""
 
 from collections.abc import Callable
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import torch
-from torch.func import grad, vmap
-from torch.nn.functional import cross_entropy
 
 from benchmarks.speed.same_work import BATCH, RATE, SIZES, STEPS, Run, Work
+
+# by name, because torch is no dependency and a type checker would take the script beside this one for it
+torch: Any = import_module("torch")
+grad, vmap, cross_entropy = torch.func.grad, torch.func.vmap, torch.nn.functional.cross_entropy
 
 
 def tensors(work: Work) -> list[Any]:
