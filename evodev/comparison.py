@@ -112,7 +112,8 @@ def judge(
     for name, entrant in entrants.items():
         own = digest(source(), name, entrant, trial)
         if own not in kept:
-            kept[own] = trial.measured(name, entrant, say=say)
+            with setting.schedule.products():
+                kept[own] = trial.measured(name, entrant, say=say)
             say(f"{name}: done")
         else:
             say(f"{name}: kept from before")

@@ -102,7 +102,7 @@ def _beyond(jaxpr: Any, spare: Mapping[Any, int] = MappingProxyType({})) -> int:
             now = _beyond(body, {given[v]: size for v, size in done.items()}) - sum(done.values())
         else:
             # what a body holds at its fullest includes what it gives; what a scan stacks up is there all the time
-            pairs = zip(eqn.outvars, bodies[0].outvars, strict=False) if name == "scan" else ()
+            pairs = zip(eqn.outvars, bodies[0].outvars, strict=True) if name == "scan" else ()
             stacked = sum(made.get(v, 0) for v, one in pairs if v.aval.shape != one.aval.shape)
             now = max(max(map(_beyond, bodies), default=0) + stacked, sum(made.values()))
             now *= THREEFRY if name == "random_bits" else 1

@@ -130,7 +130,7 @@ def compare_run(run: Run, *, names: Sequence[str] | None = None, say: Say = lamb
         ValueError: for a name that no baseline has.
         Interrupted: after SIGTERM; arms that were measured are kept.
     """
-    with end_on_sigterm(run.path), run.writing(), run.experiment.schedule.products():
+    with end_on_sigterm(run.path), run.writing():
         result = _compared(run, names, say)
         run.write_json("comparison.json", result)
     return result

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.common import write_result
+from benchmarks.speed.turns import measure
 from evodev.chunks import chunked
 from evodev.decoders import DECODERS, Decoder
 from evodev.decoders.cells.gaussians import SpatialGaussians
@@ -74,14 +75,12 @@ def products(states: dict[str, Array], rules: dict[str, Array]) -> dict[str, Arr
 
 
 def rounds(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str, np.ndarray]:
-    """Processor seconds of each contender in every round, all taking turns; the first round is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for i in range(repeats + 1):
-        for name, run in contenders.items():
-            began = time.process_time()
-            jax.block_until_ready(run())
-            if i:
-                seconds[name].append(time.process_time() - began)
+    """Processor seconds of each contender in every round."""
+
+    def done(run: Callable[[], Any]) -> Callable[[], Any]:
+        return lambda: jax.block_until_ready(run())
+
+    seconds = measure({name: done(run) for name, run in contenders.items()}, repeats, time.process_time)
     return {name: np.array(times) for name, times in seconds.items()}
 
 

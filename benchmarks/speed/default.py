@@ -24,7 +24,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from benchmarks.common import write_result
-from benchmarks.speed.life_loop import measure
+from benchmarks.speed.turns import measure
 from evodev.chunks import Chunk
 from evodev.cli import prepare_jax
 from evodev.evaluation import evaluate_organism, sample_lives

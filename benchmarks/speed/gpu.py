@@ -29,7 +29,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.common import result_path, write_result
-from benchmarks.speed.life_loop import measure
+from benchmarks.speed.turns import measure
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.chunks import Chunk, choose_chunk
 from evodev.cli import prepare_jax
@@ -141,6 +141,7 @@ class Rows:
             return None
         try:
             value = run()
+        # too much memory, a precision that the device has not, or what jax says of a kernel that it cannot lower there
         except (jax.errors.JaxRuntimeError, NotImplementedError, ValueError) as error:
             if self.reason:
                 raise

@@ -34,7 +34,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from benchmarks.common import write_result
-from benchmarks.speed.life_loop import measure, ratio
+from benchmarks.speed.turns import measure, ratio
 from evodev.cli import prepare_jax
 from evodev.decoders import DECODERS
 from evodev.decoders.sparsity import AllSynapses

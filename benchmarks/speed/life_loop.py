@@ -13,7 +13,6 @@ Needs torch (CPU) beside the development extra; without it the rows of torch say
 import argparse
 import os
 import statistics
-import time
 from collections.abc import Callable
 from importlib import import_module
 from itertools import pairwise
@@ -25,6 +24,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from benchmarks.common import write_result
+from benchmarks.speed.turns import measure, ratio
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.chunks import Chunk, choose_chunk
 from evodev.cli import prepare_jax
@@ -150,18 +150,6 @@ def torch_vmap() -> Callable[[], Any]:
     return run
 
 
-def measure(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
-    """Seconds a run, taking turns so that a noisy moment hits all alike; the first round warms up."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for round_number in range(repeats + 1):
-        for name, run in contenders.items():
-            began = time.perf_counter()
-            run()
-            if round_number:
-                seconds[name].append(time.perf_counter() - began)
-    return seconds
-
-
 def main() -> None:
     """Measure and write benchmarks/results/speed/life_loop.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -210,18 +198,6 @@ def row(label: str, value: float, times: list[float], *, unit: str) -> dict[str,
         "unit": unit,
         "note": "median, IQR",
     }
-
-
-def ratio(label: str, slow: list[float], fast: list[float], *, target: float | None) -> dict[str, Any]:
-    """Median of the round-by-round ratios, which a slow moment of the machine leaves alone."""
-    ratios = np.array(slow) / np.array(fast)
-    low, high = np.percentile(ratios, [25, 75])
-    value = float(np.median(ratios))
-    met = None if target is None else value >= target
-    return {
-        "label": label, "measured": value, "lo": float(low), "hi": float(high), "unit": "x", "target": target, "met": met,
-        "note": "median and IQR of ratios within a round",
-    }  # fmt: skip
 
 
 if __name__ == "__main__":

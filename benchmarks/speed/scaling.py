@@ -20,9 +20,10 @@ import socket
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
+
+from benchmarks.speed.turns import measure
 
 GRID = [(32, 2), (256, 16), (256, 2), (32, 16), (1024, 2), (1024, 16)]
 """Population and lives; --points takes so many of the first."""
@@ -63,15 +64,8 @@ def search_of(population: int, lives: int, hidden: int = HIDDEN) -> Any:
 
 
 def rounds_of(contenders: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Median seconds of each, taking turns; the first round warms up."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(rounds + 1):
-        for name, run in contenders.items():
-            began = time.perf_counter()
-            run()
-            if number:
-                seconds[name].append(time.perf_counter() - began)
-    return {name: statistics.median(times) for name, times in seconds.items()}
+    """Median seconds of each."""
+    return {name: statistics.median(times) for name, times in measure(contenders, rounds).items()}
 
 
 def generations(rounds: int, points: int, *, wider: bool) -> dict[str, float]:

@@ -30,7 +30,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.common import read_result, result_path, write_result
-from benchmarks.speed.life_loop import measure, ratio
+from benchmarks.speed.turns import measure, ratio
 from evodev.cli import prepare_jax
 from evodev.decoders import DECODERS
 from evodev.decoders.sparsity import FanIn

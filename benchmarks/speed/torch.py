@@ -26,8 +26,9 @@ from matplotlib.figure import Figure
 
 from benchmarks.common import result_path, write_result
 from benchmarks.speed import flax_rival, torch_rivals
-from benchmarks.speed.life_loop import LIFE_STEPS, ceiling, measure, ratio, row
+from benchmarks.speed.life_loop import LIFE_STEPS, ceiling, row
 from benchmarks.speed.same_work import Run, Work, library, library_search, sampler, work
+from benchmarks.speed.turns import measure, ratio
 from evodev.cli import prepare_jax
 
 LOOPED = 32
