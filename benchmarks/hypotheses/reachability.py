@@ -7,7 +7,7 @@ validation accuracy was highest; so that neither a bad rate nor overfitting coun
 
 Independent variable: steps of training, from the search's own 1x to 100x. Arms: the evolved mask, masks rewired at equal fan-ins
 and fan-outs (each input is seen as often, so that nothing is disconnected which was not), masks of equal layers. Measure: test
-accuracy reached; the gap is the evolved mask's less the mean over draws of the control's. Mean over both budgets.
+accuracy reached; the gap is the evolved mask's less the control's. Mean over both budgets.
 
 Expected, written down before the run, as the essay has it: a gap is there after 100x the training (+), and more than half of the
 gap at 1x is left of it (+). The plan expects it small, or none, except under extreme sparsity: both budgets are also told apart.
@@ -152,7 +152,7 @@ CLAIM = Claim(
     hypothesis="At a few percent of the synapses, random masks of the same degrees do not catch up with evolved ones in a "
     "hundred times the training.",
     varies="steps of training, 1x to 100x of what the search judged by; at 2% and 4% of the synapses",
-    arms=("evolved mask", "random masks of equal degrees", "random mask of equal layers"),
+    arms=("evolved mask", "random mask of equal degrees", "random mask of equal layers"),
     measure="test accuracy on MNIST-1D at the moment and the rate, of three, at which validation accuracy was highest so far",
     smallest="a network that solves the task when dense and whose 1% still leaves several inputs a neuron; here one or two of 40 "
     "and 50, and 100x is 20,000 steps",
@@ -166,10 +166,10 @@ CLAIM = Claim(
         Contrast("gap at 100x, signals trained on", lambda m: gap(m, 100, which="train"), "+", 1.0, "points", decides=False),
     ),
     budgets={
-        "quick": Budget(3, "2 searches of 16 x 10 trainings of 150 steps; 18 trainings of 15,000 steps",
-                        {"population": 16, "generations": 10, "short": 150, "draws": 1}),
-        "full": Budget(10, "2 searches of 16 x 40 trainings of 200 steps; 24 trainings of 20,000 steps",
-                       {"population": 16, "generations": 40, "short": 200, "draws": 2}),
+        "quick": Budget(3, "2 searches of 16 x 10 trainings of 100 steps; 18 trainings of 10,000 steps",
+                        {"population": 16, "generations": 10, "short": 100, "draws": 1}),
+        "full": Budget(10, "2 searches of 16 x 40 trainings of 200 steps; 18 trainings of 20,000 steps",
+                       {"population": 16, "generations": 40, "short": 200, "draws": 1}),
     },
     run=run,
     draw=draw,
