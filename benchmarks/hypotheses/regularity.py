@@ -24,6 +24,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
+from benchmarks.hypotheses.verdict import Sign
 from evodev.decoders import Decoder
 from evodev.decoders.cells.coordinates import Coordinates
 from evodev.decoders.cells.cosine import CosineBasis
@@ -52,6 +53,8 @@ COLOURS = ("#c45a00", "#0b4f9e", "#7fa8d9", "#2a7f62")
 REGULAR = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 REGULAREST, SCRAMBLED = len(REGULAR) - 1, len(REGULAR)
 """Places of two targets."""
+ENDS: dict[int, Sign] = {REGULAREST: "+", 0: "-"}
+"""Expected of an indirect encoding at either end."""
 SIGMAS = {"direct": 1.0, "CPPN": 0.1, "cosines": 0.3, "relative position": 0.3}
 
 
@@ -74,7 +77,8 @@ def targets(seed: int) -> np.ndarray:
     bumps = [
         rng.choice([-1, 1]) * np.exp(-((offset - rng.uniform(-1, 1)) ** 2) / (2 * rng.uniform(0.15, 0.5) ** 2)) for _ in "ab"
     ]
-    rule, own = sum(bumps) / np.sqrt((sum(bumps) ** 2).mean()), rng.normal(size=offset.shape)
+    rule, own = np.sum(bumps, 0), rng.normal(size=offset.shape)
+    rule /= np.sqrt((rule**2).mean())
     # the same draw for all shares, so that a less regular target is the more regular one with more weights replaced
     draw = rng.random(offset.shape)
     made = [np.where(draw < share, rule, own) for share in REGULAR]
@@ -182,9 +186,11 @@ CLAIM = Claim(
     contrasts=(
         Contrast("direct less indirect, regularity 1", lambda m: advantage(m, REGULAREST), "+", 0.1, "of answering 0"),
         Contrast("direct less indirect, regularity 0", lambda m: advantage(m, 0), "-", 0.1, "of answering 0"),
-        *[Contrast(f"direct less {arm}, regularity {end}", lambda m, a=arm, p=place: advantage(m, p, (a,)), sign, 0.1,
-                   "of answering 0", decides=False)
-          for end, place, sign in ((1, REGULAREST, "+"), (0, 0, "-")) for arm in INDIRECT],
+        *[Contrast(f"direct less {arm}, regularity {REGULAR[place]:g}", lambda m, a=arm, p=place: advantage(m, p, (a,)), sign,
+                   0.1, "of answering 0", decides=False) for place, sign in ENDS.items() for arm in INDIRECT],
+        *[Contrast(f"initial genome less evolved, {arm}, regularity 1",
+                   lambda m, a=arm: m["initial"][a][REGULAREST] - m["error"][a][REGULAREST], "+", 0.1, "of answering 0",
+                   decides=False) for arm in ARMS],
         Contrast("direct less indirect, regular but scrambled", lambda m: advantage(m, SCRAMBLED), "-", 0.1, "of answering 0",
                  decides=False),
     ),
