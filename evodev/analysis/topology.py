@@ -169,8 +169,9 @@ def spread(values: Int[np.ndarray, " n"]) -> Spread:
 
 def _pooled(of: Mapping[str, np.ndarray]) -> Spread:
     """Mean over populations of their spreads, weighted by their neurons."""
-    each = np.array([spread(values) for values in of.values()])
-    return Spread(*map(float, np.average(each, axis=0, weights=[len(values) for values in of.values()])))
+    total = sum(len(values) for values in of.values())
+    each = [np.array(spread(values)) * len(values) / max(total, 1) for values in of.values()]
+    return Spread(*map(float, np.sum(each, axis=0)))
 
 
 # ---- neighbourhoods
