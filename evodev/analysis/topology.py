@@ -286,7 +286,7 @@ def small_world(clusters: float, length: float, neurons: int, degree: float) -> 
     """
     if not degree > 1:
         return np.nan
-    return (clusters * neurons / degree) / (length * np.log(degree) / np.log(neurons))
+    return float((clusters * neurons / degree) / (length * np.log(degree) / np.log(neurons)))
 
 
 # ---- blocks
