@@ -47,6 +47,8 @@ ENTRIES = ("magnitude", "signs", "mask")
 ARMS = (*WAYS, "genome", "distilled")
 FITTING, LEARNING = optax.adam(0.03), optax.adam(0.003)
 TASKS = ("new letters", "known letters")
+SHOWN, DRAWN = 0.5, ("directions", "magnitude", "genome", "spectrum")
+"""Bits a weight, and arms, of which the figure shows what neurons are born with."""
 
 
 def gem(bits: int) -> Decoder | None:
@@ -122,36 +124,29 @@ def run(seed: int, budget: Budget) -> Measures:
     teacher = taught(he((*SIZES, KNOWN), key=key_born), data, answer, budget["teaching"], 0.003, key=key_taught)
     unseen = answer(teacher, jnp.asarray(bank[known, half:].reshape(-1, SIZES[0])))
     weights = sum(teacher[name].size for name in KEPT)
-    cells = [(arm, level) for arm in ARMS for level in budget["levels"]]
-    found = [kept(arm, teacher, inputs, int(level * weights), seed) for arm, level in cells]
-    # the last cell keeps nothing
-    bodies = {name: jnp.stack([*(k[name] for k, _ in found), jnp.zeros_like(teacher[name])]) for name in KEPT}
+    found = {arm: [kept(arm, teacher, inputs, int(level * weights), seed) for level in budget["levels"]] for arm in ARMS}
+    # a cell for each arm and budget, and one that keeps nothing
+    cells = [*(body for own in found.values() for body, _ in own), {name: jnp.zeros_like(teacher[name]) for name in KEPT}]
+    bodies = {name: jnp.stack([body[name] for body in cells]) for name in KEPT}
     settings = np.stack(np.meshgrid(SHARES, RATES, indexing="ij"), -1).reshape(-1, 2)
+    grid = np.broadcast_to(settings, (len(cells), *settings.shape))
+
+    def by_arm(values: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(ARMS, values[:-1].reshape(len(ARMS), len(budget["levels"]), *values.shape[1:]), strict=True))
+
     measures: Measures = {"teacher": (unseen.argmax(1) == data.labels).mean(), "weights": weights}
-    measures["bits"] = {arm: [b for (a, _), (_, b) in zip(cells, found, strict=True) if a == arm] for arm in ARMS}
-    for task, tuning, among in (("new letters", spare, new), ("known letters", known, known)):
+    measures["bits"] = {arm: [bits for _, bits in own] for arm, own in found.items()}
+    for i, (task, tuning, among) in enumerate(zip(TASKS, (spare, known), (new, known), strict=True)):
         tune, test = (drawn(bank[:, half:], of, budget[n], rng) for of, n in ((tuning, "tuning"), (among, "lives")))
-        keys = jax.random.split(jax.random.fold_in(key_lives, len(task)), len(tune) + len(test))
-        grid = np.broadcast_to(settings, (len(cells) + 1, *settings.shape))
+        keys = jax.random.split(jax.random.fold_in(key_lives, i), len(tune) + len(test))
         tuned = np.asarray(lives(bodies, grid[..., 0], grid[..., 1], tune, keys[: len(tune)])).mean((2, 3))
         best = settings[tuned.argmax(1)][:, None]
         curves = np.asarray(lives(bodies, best[..., 0], best[..., 1], test, keys[len(tune) :])).mean((1, 2))
-        measures[task] = {
-            "nothing": curves[-1],
-            **{arm: [c for (a, _), c in zip(cells, curves, strict=False) if a == arm] for arm in ARMS},
-        }
-        measures[f"{task}, tuned"] = {
-            arm: [t for (a, _), t in zip(cells, tuned.max(1), strict=False) if a == arm] for arm in ARMS
-        }
-    level = budget["levels"].index(SHOWN)
-    measures["fields"] = {"teacher": teacher[KEPT[0]][:, :6].T}
-    for arm in DRAWN:
-        measures["fields"][arm] = found[cells.index((arm, budget["levels"][level]))][0][KEPT[0]][:, :6].T
+        measures[task] = {"nothing": curves[-1], **by_arm(curves)}
+        measures[f"{task}, tuned"] = by_arm(tuned.max(1))
+    shown = {arm: found[arm][budget["levels"].index(SHOWN)][0] for arm in DRAWN}
+    measures["fields"] = {arm: body[KEPT[0]][:, :6].T for arm, body in {"teacher": teacher, **shown}.items()}
     return measures
-
-
-SHOWN = 0.5
-DRAWN = ("directions", "magnitude", "genome", "spectrum")
 
 
 def score(m: Measures, arm: str, task: str = TASKS[0]) -> np.ndarray:
