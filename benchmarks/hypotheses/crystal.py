@@ -30,7 +30,7 @@ from benchmarks.lives.crystal import FITNESS, LIVES, SCHEDULE, SPEC, STEPS, STRA
 from evodev.statistics import interval
 from evodev.strategies import maximise
 from evodev.tasks import Life, Split, Switching
-from evodev.types import Array, Genomes, Key, Scalar
+from evodev.types import Array, Genomes, Key
 
 NOISE = 0.5
 EVER = 1 << 20
@@ -157,7 +157,9 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         axis.set(xlabel="how long a world lasts (steps of learning)", xlim=(-0.5, len(lasts) - 0.5))
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(frameon=False, fontsize=8.5, loc="upper left" if axis is panels[0] else "best")
-    figure.suptitle(f"Frozen or too fast, plasticity is not worth its genes ({len(measures)} searches a duration; expected: inverted U)")
+    figure.suptitle(
+        f"Frozen or too fast: plasticity is worth nothing ({len(measures)} searches a duration; expected: inverted U)"
+    )
     return figure
 
 
