@@ -1,6 +1,6 @@
 """Known answers for what the claims crystal, laws, in_context and variation add of their own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -54,7 +54,7 @@ def test_two_logarithms_and_an_exponential_are_a_product_at_any_distance() -> No
     blank: Network = jax.tree.map(jnp.zeros_like, born)
     # inputs are scaled to [-1, 1] over .5 to 2; a logarithm is of .1 more than what it hears
     weights = {"input->log": 0.75 * jnp.eye(2), "log->exp": jnp.ones((2, 2)), "exp->output": jnp.array([[1.0], [0.0]])}
-    by_hand = blank.replace(weights=blank.weights | weights, biases=blank.biases | {"log": jnp.full(2, 1.15)},
+    by_hand = replace(blank, weights=blank.weights | weights, biases=blank.biases | {"log": jnp.full(2, 1.15)},
                             alive=jax.tree.map(jnp.ones_like, born.alive))  # fmt: skip
     seen = jnp.array([[0.5, 2.0], [3.0, 4.0], [10.0, 7.0]])
     answers = forward(being.substrate, by_hand, (seen - 1.25) / 0.75)

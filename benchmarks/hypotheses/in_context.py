@@ -1,8 +1,8 @@
 """Claim 23: in-context learning leaves nothing behind. Frozen recurrent networks against plastic ones, interrupted in mid-life.
 
 Independent variable: where a life's learning is held (in activity, in synapses, in either), crossed with what happens in
-mid-life: nothing; a pause, eight steps without sight or target, through which activity goes on; a reset of all activity; and
-a reset of all synapses to those of birth.
+mid-life: nothing; a pause, eight steps without sight or target, through which activity goes on (to a frozen network silence
+looks like samples of 0); a reset of all activity; and a reset of all synapses to those of birth.
 
 A life is 24 samples of a teacher network with one input, each answered before its answer is told. Arms, all evolved from
 random genomes by one strategy in equally many lives, every weight a gene: *in context*, a recurrent network that is frozen
@@ -98,7 +98,7 @@ def way(being: Organism, genome: Genome, *, key: Key) -> Way:
     return Way(
         learner.init(genes, network, substrate, key=key),
         lambda state, x: learner.predict(genes, state, x, substrate),
-        lambda state, now: learner.step(genes, state, *now, substrate, key=key),
+        lambda state, now: learner.step(genes, state, now[0], now[1], substrate, key=key),
     )
 
 
@@ -146,7 +146,7 @@ def probed(being: Organism, genome: Genome, life: Life, *, key: Key) -> Array:
         frozen = InContext()
 
         def wait(state: Any, now: tuple[Array, Array]) -> tuple[Any, None]:
-            return frozen.step({}, state, *now, being.substrate, key=key), None
+            return frozen.step({}, state, now[0], now[1], being.substrate, key=key), None
 
         return jax.lax.scan(wait, state, (quiet, quiet))[0]
 

@@ -103,7 +103,7 @@ def evolver(generations: int) -> Any:
     """Compiled searches, one of each a :class:`Made`: best progress so far (searches, generations), last ends, best walk."""
 
     def search(made: Made, walled: Array, key: Key) -> tuple[Array, Array, Array]:
-        def generation(carry: Any, now: tuple[Array, Key]) -> tuple[Any, Array]:
+        def generation(carry: Any, now: tuple[Array, Key]) -> tuple[Any, tuple[Array, Array]]:
             genomes, archive, best, champion = carry
             number, key = now
             key_chance, key_parent, key_mutate, key_fresh = jax.random.split(key, 4)
@@ -155,7 +155,7 @@ def descender(generations: int) -> Any:
             champion = jnp.where(reached[top] > best, genomes[top], champion)
             best = jnp.maximum(best, reached[top])
             change, memory = adam.update(jnp.nan_to_num(gradient), memory)
-            return (genomes + rate * change, memory, best, champion), (best, ends)
+            return (genomes + rate * jnp.asarray(change), memory, best, champion), (best, ends)
 
         first = crowd(jax.random.split(key)[0])
         carry = first, adam.init(first), jnp.asarray(-jnp.inf), first[0]
@@ -169,7 +169,7 @@ def run(seed: int, budget: Budget) -> Measures:
     """All arms in both worlds: best progress by generation, the last generation's ends, the best walk."""
     generations, out = budget["generations"], {}
     key = jax.random.fold_in(jax.random.key(15), seed)
-    made = Made(*(jnp.array(x) for x in zip(*MADE.values(), strict=True)))
+    made = jax.tree.map(lambda *x: jnp.array(x), *MADE.values())
     for world, walled in WORLDS.items():
         evolved = [np.asarray(x) for x in evolver(generations)(made, jnp.asarray(walled), key)]
         descended = [np.asarray(x) for x in descender(generations)(jnp.array(RATES), jnp.asarray(walled), key)]
