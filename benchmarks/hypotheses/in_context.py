@@ -275,8 +275,8 @@ CLAIM = Claim(
     budgets={
         "quick": Budget(3, "3 searches of 150 generations x 64 genomes x 16 lives; 256 test lives",
                         {"generations": 150, "population": 64, "lives": 16, "tested": 256}),
-        "full": Budget(10, "3 searches of 400 generations x 64 genomes x 16 lives; 512 test lives",
-                       {"generations": 400, "population": 64, "lives": 16, "tested": 512}),
+        "full": Budget(10, "3 searches of 250 generations x 64 genomes x 16 lives; 512 test lives",
+                       {"generations": 250, "population": 64, "lives": 16, "tested": 512}),
     },
     run=run, draw=draw,
 )  # fmt: skip
