@@ -227,8 +227,8 @@ CLAIM = Claim(
     number=14,
     name="distillation",
     words="Distillation is us accidentally performing the compression step without understanding what we're compressing. We "
-    "deploy the student as a smaller crystal. Biology deploys the genome as a developmental program. Same compression. Completely "
-    "different decompression.",
+    "deploy the student as a smaller crystal. Biology deploys the genome as a developmental program. Same compression. "
+    "Completely different decompression.",
     hypothesis="Within few bits a genome that grows a large network keeps more of a teacher than a small student, within many "
     "bits less.",
     varies="bits that a teacher's knowledge may take",
