@@ -14,6 +14,7 @@ from benchmarks.hypotheses import CLAIMS, frame, scorecard
 from benchmarks.hypotheses.__main__ import claim_of, main
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast
 from benchmarks.hypotheses.verdict import FEWEST, LEVEL, judge, together
+from evodev import cli
 
 RESULTS = sorted((common.RESULTS / "hypotheses").rglob("*.json"))
 RESULTS = [path for path in RESULTS if "claim" in json.loads(path.read_text())]
@@ -201,3 +202,8 @@ def test_every_claim_says_what_it_expects(name):
 def test_bad_input_is_one_line(arguments, says):
     with pytest.raises(ValueError, match=says):
         main(arguments)
+
+
+def test_the_command_finds_the_claims(capsys):
+    assert cli.main(["experiment", "cristal"]) == 2
+    assert "did you mean 'crystal'" in capsys.readouterr().err

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from benchmarks.common import read_result
+from benchmarks.common import RESULTS, read_result
 from benchmarks.hypotheses import CLAIMS
 from benchmarks.hypotheses.frame import SUITE, Claim, finish, measured
 from evodev.cli import prepare_jax
@@ -77,7 +77,9 @@ def run_all(budget: str, arguments: Sequence[str], jobs: int) -> int:
             while waiting and len(running) < jobs:
                 name = waiting.pop(0)
                 command = [sys.executable, "-m", "benchmarks.hypotheses", name, "--budget", budget, *arguments]
-                running[name] = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                running[name] = subprocess.Popen(
+                    command, cwd=RESULTS.parents[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                )
             for name, process in list(running.items()):
                 try:
                     out, error = process.communicate(timeout=0.5)

@@ -53,10 +53,10 @@ def markdown() -> str:
     lines = [
         "### scorecard",
         "",
-        "`evodev experiment --all` · the verdict follows by rule from each result file: supported where every deciding effect has "
-        "the sign written down before the run, significantly (exact sign-flip test over outer seeds, Holm within the claim) and at "
-        "least at its margin; not supported where one is significantly of the other sign or too small to matter; else "
-        "inconclusive. A verdict errs in one of twenty cases, so that one or two of these may be chance.",
+        "`evodev experiment --all` · the verdict follows by rule from each result file: supported where every deciding "
+        "effect has the sign written down before the run, significantly (exact sign-flip test over outer seeds, Holm within "
+        "the claim) and at least at its margin; not supported where one is significantly of the other sign or too small to "
+        "matter; else inconclusive. A verdict errs in one of twenty cases, so that one or two of these may be chance.",
         "",
         "| # | claim | verdict | deciding effects [95%] | seeds | quick run | command |",
         "|---|---|---|---|---|---|---|",
