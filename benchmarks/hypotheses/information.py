@@ -96,7 +96,8 @@ def predicted(measures: Measures) -> float:
     """Rank correlation of bits and held-out skill over heritabilities, mean over the second half of the checkpoints."""
     bits, skills = np.array(measures["bits"]), np.array(measures["skill"])
     half = bits.shape[1] // 2
-    return float(np.mean([spearmanr(bits[:, i], skills[:, i])[0] for i in range(half, bits.shape[1])]))
+    found: list[Any] = [spearmanr(bits[:, i], skills[:, i]) for i in range(half, bits.shape[1])]
+    return float(np.mean([one.statistic for one in found]))
 
 
 def slowing(measures: Measures) -> float:

@@ -155,7 +155,8 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     count = measures[0]["numbers"]
     figure.suptitle(
         f"{len(measures)} outer seeds, 95% intervals over seeds; genome {count['genome']} numbers, phenotype "
-        f"{count['phenotype']}; damage grows to the right; expected: the phenotype's curves fall later", fontsize=9, x=0.01, ha="left",
+        f"{count['phenotype']}; damage grows to the right; expected: the phenotype's curves fall later",
+        fontsize=9, x=0.01, ha="left",
     )  # fmt: skip
     return figure
 
