@@ -161,9 +161,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         axis.set_xscale("log")
         axis.set_ylim(0, 1.2)
         axis.set_xlabel("generations since the second subgoal was added")
-        axis.set_title(
-            f"Second subgoal {relation} to the first (inputs correlate {RELATED[relation]:g})", loc="left", fontsize=10
-        )
+        axis.set_title(f"Subgoals {relation} (inputs correlate {RELATED[relation]:g})", loc="left", fontsize=10)
     curves[0].set_ylabel("error on both subgoals (variances)")
     curves[1].legend(frameon=False, fontsize=8)
     for i, relation in enumerate(RELATED):
@@ -179,8 +177,8 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     bars.legend(frameon=False, fontsize=8)
     for axis in (*curves, bars):
         axis.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(f"{len(measures)} outer seeds, 95% intervals over seeds; expected: duplication lowest where the subgoals are related",
-                    fontsize=9, x=0.01, ha="left")  # fmt: skip
+    expected = "expected: duplication lowest where the subgoals are related"
+    figure.suptitle(f"{len(measures)} outer seeds, 95% intervals over seeds; {expected}", fontsize=9, x=0.01, ha="left")
     return figure
 
 
@@ -189,24 +187,28 @@ CLAIM = Claim(
     name="duplication",
     words="gene duplication (copying a gene so one copy can mutate to a new function while the other copy maintains the original "
     "function)",
-    hypothesis="With a second subgoal related to the first, doubled genes reach both sooner than as many random genes, and than a "
-    "genome that was as large from the start.",
+    hypothesis="With a second subgoal related to the first, doubled genes reach both sooner than as many random genes, and "
+    "than a genome that was as large from the start.",
     varies="where the second half of the hidden neurons comes from, and whether the second subgoal is related to the first",
     arms=ARMS,
     measure="mean squared error on both subgoals, mean over the generations since the second was added",
-    smallest="four neurons doubled once, a gene a weight; in nature genes are doubled one at a time and many copies are lost, for which "
-    "searches would have to be thousands of times longer",
+    smallest="four neurons doubled once, a gene a weight; in nature genes are doubled one at a time and many copies are lost, "
+    "for which searches would have to be thousands of times longer",
     contrasts=(
-        Contrast("error, duplicated less random genes, related subgoals", against("random genes", "related"), "-", 0.02, "variances"),
-        Contrast("error, duplicated less larger start, related subgoals", against("larger start", "related"), "-", 0.02, "variances"),
+        Contrast("error, duplicated less random genes, related subgoals", against("random genes", "related"), "-", 0.02,
+                 "variances"),
+        Contrast("error, duplicated less larger start, related subgoals", against("larger start", "related"), "-", 0.02,
+                 "variances"),
         Contrast("error, duplicated less random genes, unrelated subgoals", against("random genes", "unrelated"), "0", 0.02,
                  "variances", decides=False),
         Contrast("error, duplicated less no growth, related subgoals", against("no growth", "related"), "-", 0.02, "variances",
                  decides=False),
     ),
     budgets={
-        "quick": Budget(3, "100 generations for the first subgoal, 100 for both; 32 genomes x 128 examples", {"generations": 100}),
-        "full": Budget(20, "300 generations for the first subgoal, 300 for both; 32 genomes x 128 examples", {"generations": 300}),
+        "quick": Budget(3, "100 generations for the first subgoal, 100 for both; 32 genomes x 128 examples",
+                        {"generations": 100}),
+        "full": Budget(20, "300 generations for the first subgoal, 300 for both; 32 genomes x 128 examples",
+                       {"generations": 300}),
     },
     run=run,
     draw=draw,

@@ -72,7 +72,7 @@ def edited(subject: dict[str, Array], /, *, key: Key) -> tuple[Network, dict[str
 
 
 def losses(subjects: Any, world: int, split: Split, lives: int, *, key: Key) -> Array:
-    """AULC (subjects, lives) in a world, of genomes or of subjects of :func:`edited`; both worlds' lives have the same latents."""
+    """AULC (subjects, lives) in a world, of genomes or subjects of :func:`edited`; lives in both worlds have the same latents."""
     key_lives, key_run = jax.random.split(key)
     task, chunk = WORLDS[world], Chunk(min(len(jax.tree.leaves(subjects)[0]), 64), lives)
     sampled = sample_lives(task, split, lives, key=key_lives)
@@ -192,7 +192,7 @@ CLAIM = Claim(
     "more selective than an equal direct edit of the weights.",
     varies="what is edited: the donor's gene, a random change of the gene, the grown weights",
     arms=ARMS,
-    measure="skill gained in the donor's world and lost in one's own on held-out classes, mean over all genes and both directions",
+    measure="skill gained in the donor's world and lost in one's own on held-out classes, mean over genes and both directions",
     smallest="two specialists of one ancestor, nine genes, worlds that differ in their senses alone; specialists that share less "
     "have fewer genes that fit, which this does not vary",
     contrasts=(
