@@ -134,6 +134,8 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     panels[2].set_ylabel("held-out skill (1 - AULC / ignorance)")
     for panel in panels[:2]:
         panel.set_xlabel("generation")
+    for panel in panels[1:]:
+        panel.set_ylim(-1.05, 0.65)  # drifting confidence costs some neutral searches more than this
     panels[2].set_xlabel("bits gained over drift, a number of the genome")
     panels[0].set_title("Selection writes bits, drift does not", loc="left")
     panels[1].set_title("Skill on classes never selected on", loc="left")
