@@ -5,10 +5,11 @@ that has grown (every projection and its biases). Same relative size of damage, 
 relative to the values' own size; rounding to 1 to 8 bits a number; and bits of 8-bit numbers turned over at random.
 
 Independent variable: where it is damaged, and how much. Arms: genome and phenotype of evolved champions; genome and phenotype of
-the random genomes that the searches started from, as a control of whether robustness is selection's work or the decoder's.
+random development with the champion's learner, as a control of whether robustness is selection's work or the decoder's.
 
 Measure: skill on classes never selected on (AULC). Tolerated noise is that at which half is lost of what the champion is
-better by than random development with its own learner (16 of them); bits needed are the fewest at which a tenth or less of it is lost.
+better by than random development with its own learner (mean of 16); bits needed are the fewest at which no more than a tenth of
+it is lost.
 
 Expected, before the run. (1) The phenotype tolerates more noise than the genome: one number of the genome moves many synapses
 together, where independent noise on synapses averages out; in octaves, +. (2) A bit turned over costs more in the genome than
