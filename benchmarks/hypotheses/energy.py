@@ -137,7 +137,7 @@ def programs(generations: int, steps: int) -> tuple[Any, Any, Any]:
             out = many(*params, winners, "train", BATCH_LIVES, key=key)
             return out["loss"] + penalty * out["crowded"]
 
-        def at(rate: float) -> Any:
+        def at(rate: Array) -> Any:
             optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
 
             def round_(carry: Any, key: Key) -> Any:
@@ -148,8 +148,7 @@ def programs(generations: int, steps: int) -> tuple[Any, Any, Any]:
 
             return jax.lax.scan(round_, (params, optimiser.init(params)), jax.random.split(key_train, ROUNDS))[1]
 
-        found = [at(rate) for rate in ADAM]
-        seen, value = jax.tree.map(lambda *x: jnp.concatenate(x), *found)
+        seen, value = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), jax.lax.map(at, jnp.array(ADAM)))
         return jax.tree.map(lambda x: x[value.argmin()], seen)
 
     test = jax.jit(lambda params, winners, key: many(*params, winners, "test", TEST_LIVES, key=key))
