@@ -241,7 +241,7 @@ CLAIM = Claim(
                  lambda m: m["falling"]["facts"][-1][0] - m["cyclic"]["facts"][-1][0], "+", 0.05, "share of facts",
                  decides=False),
     ),
-    budgets={"quick": Budget(3, spends(40), {"steps": 40}), "full": Budget(10, spends(200), {"steps": 200})},
+    budgets={"quick": Budget(3, spends(60), {"steps": 60}), "full": Budget(16, spends(100), {"steps": 100})},
     run=run,
     draw=draw,
 )  # fmt: skip
