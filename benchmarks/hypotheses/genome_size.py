@@ -247,8 +247,8 @@ CLAIM = Claim(
         ),
         "full": Budget(
             10,
-            "7 sizes; 300 steps of Adam x 8 lives; 256 test lives",
-            {"rungs": list(range(7)), "steps": 300, "batch": 8, "test": 256},
+            "7 sizes; 150 steps of Adam x 8 lives; 256 test lives",
+            {"rungs": list(range(7)), "steps": 150, "batch": 8, "test": 256},
         ),
     },
     run=run,
