@@ -29,6 +29,7 @@ def write_result(
     seeds: int,
     budget: str,
     figure: str | None = None,
+    more: dict[str, Any] | None = None,
 ) -> Path:
     """Write benchmarks/results/SUITE/NAME.json; returns its path.
 
@@ -40,6 +41,7 @@ def write_result(
         seeds: outer seeds behind a row.
         budget: what one row may spend, in words.
         figure: name of a picture beside the file.
+        more: whatever else the file shall say, by name.
 
     Raises:
         ValueError: if a row has an unknown field.
@@ -60,6 +62,7 @@ def write_result(
         "budget": budget,
         "rows": [{field: row.get(field) for field in FIELDS} for row in rows],
         "figure": figure,
+        **(more or {}),
     }
     path = result_path(suite, name)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import RESULTS
+from benchmarks.hypotheses.frame import SUITE
+from benchmarks.hypotheses.scorecard import markdown
 
 PAGE = Path(__file__).parent / "RESULTS.md"
 MET = {True: "yes", False: "**no**", None: ""}
@@ -55,7 +57,10 @@ def render() -> str:
     for folder in sorted(p for p in RESULTS.iterdir() if p.is_dir()):
         files = sorted(folder.glob("*.json"))
         results = [json.loads(path.read_text()) for path in files]
-        parts += ["", f"## {folder.name}", *(f"\n{section(r)}" for r in results if "rows" in r)]
+        parts += ["", f"## {folder.name}"]
+        if folder.name == SUITE:
+            parts += ["", markdown()]
+        parts += [f"\n{section(r)}" for r in results if "rows" in r]
     return "\n".join(parts) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import importlib
 import json
 import os
 import sys
@@ -21,11 +22,15 @@ COMMANDS = {
     "grow": "grow a champion: compactness, pictures, npz, safetensors, GraphML, ONNX",
     "rerun": "run a finished search once more, and say whether it ends with the same numbers",
     "watch": "show how far a search is that runs in another terminal",
+    "experiment": "test claims about evolution, development and learning: NAME, or --all",
     "list": "decoders, learners, tasks, baselines, strategies, presets",
 }
 
 OPTIONS = {"compare": " [--arms NAME|all ...]", "watch": " [--once]"}
 """What else a command on runs takes; --arms once for each baseline, without it the routine ones."""
+
+APART = ("watch", "experiment")
+"""Commands that take no device themselves: one looks at a search in another terminal, one starts processes that do."""
 
 TOGETHER = ("search", "resume")
 """Commands that many processes run together where the environment says so (``devices.join``)."""
@@ -33,7 +38,7 @@ TOGETHER = ("search", "resume")
 
 def usage() -> str:
     """The text of ``evodev --help``."""
-    lines = "\n".join(f"  {name:9}{what}" for name, what in COMMANDS.items())
+    lines = "\n".join(f"  {name:11}{what}" for name, what in COMMANDS.items())
     return f"""evodev: search over developmental programs
 
 usage: evodev COMMAND [ARGUMENTS] [--debug]
@@ -84,7 +89,7 @@ def run_command(argv: list[str] | None) -> int:
             near = difflib.get_close_matches(arguments[0], list(COMMANDS), n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise ValueError(f"command: no command {arguments[0]!r}; {hint}Commands: {', '.join(COMMANDS)}")
-        if arguments[0] != "watch":  # which must not take a device from the search that it looks at
+        if arguments[0] not in APART:
             prepare_jax()
         if arguments[0] in TOGETHER and not {"-h", "--help"} & set(arguments):
             from evodev import devices
@@ -347,6 +352,18 @@ def grow_command(arguments: list[str]) -> int:
     if not onnx.INSTALLED:
         print(f"no ONNX file: {onnx.MISSING}")
     return 0
+
+
+def experiment_command(arguments: list[str]) -> int:
+    """evodev experiment"""
+    root = Path(__file__).parents[1]
+    if not (root / "benchmarks" / "hypotheses").is_dir():
+        raise ValueError(
+            "experiment: the experiments come with the sources, not with the package; clone them and pip install -e ."
+        )
+    # the sources' own, whatever else is called benchmarks
+    sys.path.insert(0, str(root))
+    return importlib.import_module("benchmarks.hypotheses.__main__").main(arguments, program="evodev experiment")
 
 
 def list_command(arguments: list[str]) -> int:

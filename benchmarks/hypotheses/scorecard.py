@@ -1,0 +1,123 @@
+"""The scorecard: a line a claim, in HTML with its figure and in Markdown, from the result files alone.
+
+python -m benchmarks.hypotheses.scorecard
+"""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import RESULTS, read_result
+from benchmarks.hypotheses import CLAIMS, UNTESTABLE
+
+PAGE = RESULTS / "hypotheses" / "scorecard.html"
+TEMPLATE = Path(__file__).with_name("scorecard.html.jinja")
+COLOURS = {"supported": "#1b7f3b", "not supported": "#b3261e", "inconclusive": "#7a6a00"}
+
+
+def entries() -> list[dict[str, Any]]:
+    """Every claim's result, the full one if there is one, else the quick one, else nothing but its name."""
+    out = []
+    for number, name in enumerate(CLAIMS, 1):
+        full, quick = read_result("hypotheses", name), read_result("hypotheses/quick", name)
+        out.append({"number": number, "name": name, "result": full or quick, "full": full is not None, "quick": quick})
+    return out
+
+
+def effects(result: dict[str, Any]) -> list[str]:
+    """The deciding contrasts in words: effect, interval, expectation, verdict."""
+    lines = []
+    for row, contrast in zip(result["rows"], result["claim"]["contrasts"], strict=True):
+        if contrast["decides"]:
+            unit = f" {row['unit']}" if row["unit"] else ""
+            word = {True: "supported", False: "not supported", None: "inconclusive"}[row["met"]]
+            lines.append(
+                f"{row['label']}: {row['measured']:+.3g} [{row['lo']:.3g}, {row['hi']:.3g}]{unit}, "
+                f"expected {contrast['expected']} ({word})"
+            )
+    return lines
+
+
+def agreement(entry: dict[str, Any]) -> str:
+    """Whether the quick run's deciding effects have the signs of the full one's."""
+    if not (entry["full"] and entry["quick"]):
+        return ""
+    pairs = zip(entry["result"]["rows"], entry["quick"]["rows"], entry["result"]["claim"]["contrasts"], strict=True)
+    same = [a["measured"] * b["measured"] > 0 for a, b, c in pairs if c["decides"] and c["expected"] != "0"]
+    return f"signs agree in {sum(same)} of {len(same)}" if same else ""
+
+
+def markdown() -> str:
+    """The scorecard as a table for RESULTS.md."""
+    lines = [
+        "### scorecard",
+        "",
+        "`evodev experiment --all` · the verdict follows by rule from each result file: supported where every deciding "
+        "effect has the sign written down before the run, significantly (exact sign-flip test over outer seeds, Holm within "
+        "the claim) and at least at its margin; not supported where one is significantly of the other sign or too small to "
+        "matter; else inconclusive. A verdict errs in one of twenty cases, so that one or two of these may be chance.",
+        "",
+        "| # | claim | verdict | deciding effects [95%] | seeds | quick run | command |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for entry in entries():
+        result = entry["result"]
+        if result is None:
+            lines.append(f"| {entry['number']} | {entry['name']} | not run | | | | |")
+            continue
+        claim = result["claim"]
+        verdict = f"**{claim['verdict']}**" if entry["full"] else f"{claim['verdict']} (quick)"
+        cells = [
+            entry["number"], claim["hypothesis"], verdict, "; ".join(effects(result)), result["seeds"], agreement(entry),
+            f"`{result['command']}`",
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |")
+    lines += ["", "Not testable here:", ""]
+    lines += [f'- "{words}": {why}' for words, why in UNTESTABLE.items()]
+    return "\n".join(lines)
+
+
+def thumbnail(entry: dict[str, Any]) -> str:
+    """A claim's figure as a data URI, small enough to have them all in one page; empty without one."""
+    from PIL import Image
+
+    path = RESULTS / "hypotheses" / ("" if entry["full"] else "quick") / f"{entry['name']}.png"
+    if not path.exists():
+        return ""
+    with Image.open(path) as image:
+        image.thumbnail((900, 900))
+        buffer = io.BytesIO()
+        image.convert("RGB").save(buffer, "JPEG", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def page() -> str:
+    """The scorecard as one self-contained HTML page; all text from files is escaped."""
+    from jinja2 import Environment, StrictUndefined
+
+    cards = []
+    for entry in entries():
+        if entry["result"] is not None:
+            claim = entry["result"]["claim"]
+            cards.append(entry | {
+                "claim": claim, "effects": effects(entry["result"]), "agreement": agreement(entry), "picture": thumbnail(entry),
+                "colour": COLOURS[claim["verdict"]],
+            })  # fmt: skip
+    missing = [entry["name"] for entry in entries() if entry["result"] is None]
+    counts = {word: sum(c["full"] and c["claim"]["verdict"] == word for c in cards) for word in COLOURS}
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    return environment.from_string(TEMPLATE.read_text()).render(
+        cards=cards, missing=missing, untestable=UNTESTABLE, counts=counts, colours=COLOURS
+    )
+
+
+def write() -> Path:
+    """Write the HTML page; the Markdown is part of RESULTS.md (``python -m benchmarks.render``)."""
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    PAGE.write_text(page())
+    return PAGE
+
+
+if __name__ == "__main__":
+    print(write())
