@@ -189,7 +189,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
                 axis.plot(SAMPLES, 2**mean, color=COLOURS[arm], alpha=strength, marker="o", markersize=3, label=label)
                 axis.fill_between(SAMPLES, 2**low, 2**high, color=COLOURS[arm], alpha=0.12 * strength, linewidth=0)
         axis.set_title(f"{depth} hidden layer{'s' if depth > 1 else ''}", loc="left")
-    panels[0].legend(frameon=False, fontsize=8)
+    panels[0].legend(frameon=False, fontsize=8, loc="lower left")
     panels[0].set_ylabel("squared error (1 = ignorance)")
     for arm in (GENOME, RANDOM):
         values = np.array([of_samples(m, arm) for m in measures])
@@ -204,6 +204,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         axis.set_xscale("log")
         axis.set_yscale("log")
         axis.set_xticks(SAMPLES, [str(n) for n in SAMPLES])
+        axis.set_yticks([2.0**-i for i in range(7)], [f"1/{2**i}" if i else "1" for i in range(7)])
         axis.minorticks_off()
         axis.set_xlabel("different samples known")
         axis.spines[["top", "right"]].set_visible(False)
