@@ -18,7 +18,7 @@ directions were worse than entries, which changed no expectation.
 """
 
 from itertools import count, takewhile
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -93,7 +93,7 @@ def life(body: Kernels, share: Scalar, rate: Scalar, pictures: Array, key: Key) 
         return cross_entropy(answer(student, shots[step]), labels)
 
     def some(carry: Any, steps: Array) -> tuple[Any, Scalar]:
-        student, memory, _ = walk(loss, *carry, optimiser, (steps, jax.random.split(key, EVERY)))
+        student, memory, _ = walk(loss, carry[0], carry[1], optimiser, (steps, jax.random.split(key, EVERY)))
         right = answer(student, probes.reshape(-1, SIZES[0])).reshape(PROBES, WAYS_OUT, WAYS_OUT).argmax(-1) == labels
         return (student, memory), right.mean()
 
@@ -107,9 +107,9 @@ def lives(bodies: Kernels, shares: Array, rates: Array, pictures: Array, keys: A
     return jax.lax.map(lambda cell: each(cell[0], cell[1], cell[2], pictures, keys), (bodies, shares, rates))
 
 
-def drawn(bank: Array, among: np.ndarray, many: int, rng: np.random.Generator) -> Array:
+def drawn(bank: np.ndarray, among: np.ndarray, many: int, rng: np.random.Generator) -> Array:
     """Pictures (lives, letters, pictures, pixels) of ten letters a life, in random order."""
-    out = np.stack([np.asarray(bank)[rng.choice(among, WAYS_OUT, replace=False)] for _ in range(many)])
+    out = np.stack([bank[rng.choice(among, WAYS_OUT, replace=False)] for _ in range(many)])
     return jnp.asarray(out[:, :, rng.permutation(out.shape[2])])
 
 
@@ -170,7 +170,7 @@ def gain(own: str, other: str, task: str = TASKS[0]) -> Any:
 def draw(measures: list[Measures], budget: Budget) -> Figure:
     """Accuracy against bits, what directions add to the spectrum, and what neurons are born with."""
     figure = Figure(figsize=(13.5, 7.6), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=(2.5, 1))
+    upper, lower = cast(Any, figure).subfigures(2, 1, height_ratios=(2.5, 1))
     panels = upper.subplots(1, 3, width_ratios=(1.15, 1.15, 1))
     x = np.array(budget["levels"]) / 32
     styles = {
