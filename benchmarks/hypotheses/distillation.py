@@ -16,7 +16,7 @@ have the same steps of training. A pilot on seeds from 100 on chose steps, rates
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
-from itertools import count, takewhile
+from itertools import count
 from typing import Any
 
 import jax
@@ -25,11 +25,11 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from benchmarks.hypotheses.chains import Examples, Kernels, answer, he, taught
+from benchmarks.hypotheses.chains import Examples, Kernels, answer, he, largest, taught
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.papers.compression import schedule
 from benchmarks.papers.images import digits
-from evodev.analysis.extraction import SCALE_BITS, distilled, rounded
+from evodev.analysis.extraction import SCALE_BITS, distilled, genome_bits, rounded, rounded_genome
 from evodev.baselines.distilled import mismatch
 from evodev.compress import descend, train_genome
 from evodev.decoders import Decoder
@@ -62,17 +62,7 @@ def cosines(order: int) -> Decoder:
     return Decoder(CosineBasis((pixels, inner, inner, SIZES[-1])), Bilinear(scaled=True), AllSynapses())
 
 
-def cost(decoder: Decoder) -> int:
-    """Bits of a genome, its numbers rounded and a scale for each of its genes."""
-    spec = decoder.genome_spec(SUBSTRATE)
-    return PRECISION * spec.size + SCALE_BITS * len(spec.genes)
-
-
-@cache
-def decoder_of(name: str, bits: int) -> Decoder | None:
-    """The largest of a kind that so many bits can write down."""
-    offers = map(gem, count(1)) if name == "expression table" else map(cosines, range(len(WAVES)))
-    return max(takewhile(lambda d: cost(d) <= bits, offers), key=cost, default=None)
+OFFERS = {"expression table": lambda: map(gem, count(1)), "cosines": lambda: map(cosines, range(len(WAVES)))}
 
 
 @cache
@@ -129,13 +119,13 @@ def pupil(arm: str, teacher: Kernels, inputs: Array, bits: int, steps: int, key:
         options: dict[str, Any] = {"names": tuple(teacher), "precision": PRECISION, "steps": steps, "batch": BATCH, "key": key}
         found = distilled(teacher, answer, inputs, free, optimiser=student_rule(steps), **options)
         return found.kernels, answer, found.total + SCALE_BITS * len(teacher)
-    decoder = decoder_of(arm, bits)
+    decoder = largest(OFFERS[arm](), SUBSTRATE, bits, PRECISION)
     if decoder is None:
         return None
-    genome, spec = np.asarray(genome_of(decoder, steps, RATES[arm], teacher, inputs, key)), decoder.genome_spec(SUBSTRATE)
-    written = jnp.asarray(np.concatenate([rounded(genome[part], PRECISION) for part in spec.slices.values()]))
-    network = decoder.grow(written, SUBSTRATE, key=key)
-    return (network.weights, network.biases), grown_answer, cost(decoder)
+    spec = decoder.genome_spec(SUBSTRATE)
+    genome = rounded_genome(genome_of(decoder, steps, RATES[arm], teacher, inputs, key), spec, PRECISION)
+    network = decoder.grow(genome, SUBSTRATE, key=key)
+    return (network.weights, network.biases), grown_answer, sum(genome_bits(spec, PRECISION).values())
 
 
 @cache

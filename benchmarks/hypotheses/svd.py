@@ -17,7 +17,7 @@ chose sizes, the grid of rates and noise, and the teacher's weight decay (by its
 directions were worse than entries, which changed no expectation.
 """
 
-from itertools import count, takewhile
+from itertools import count
 from typing import Any, cast
 
 import jax
@@ -26,9 +26,9 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from benchmarks.hypotheses.chains import Examples, Kernels, answer, cross_entropy, he, letters, taught
+from benchmarks.hypotheses.chains import Examples, Kernels, answer, cross_entropy, he, largest, letters, taught
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
-from evodev.analysis.extraction import SCALE_BITS, WAYS, distilled, extract, fitted, seeded
+from evodev.analysis.extraction import WAYS, distilled, extract, fitted, seeded
 from evodev.compress import walk
 from evodev.decoders import Decoder
 from evodev.decoders.cells.table import ExpressionTable
@@ -52,25 +52,16 @@ SHOWN, DRAWN = 0.5, ("directions", "magnitude", "genome", "spectrum")
 """Bits a weight, and arms, of which the figure shows what neurons are born with."""
 
 
-def gem(bits: int) -> Decoder | None:
-    """The largest genome that so many bits can write down: what every neuron expresses, and the rules between genes."""
-
-    def decoder(genes: int) -> Decoder:
-        return Decoder(ExpressionTable(genes), Bilinear(), AllSynapses())
-
-    def cost(genes: int) -> int:
-        spec = decoder(genes).genome_spec(BODY)
-        return PRECISION * spec.size + SCALE_BITS * len(spec.genes)
-
-    affordable = list(takewhile(lambda genes: cost(genes) <= bits, count(1)))
-    return decoder(affordable[-1]) if affordable else None
+def gem(genes: int) -> Decoder:
+    """What every neuron expresses, and the rules between genes."""
+    return Decoder(ExpressionTable(genes), Bilinear(), AllSynapses())
 
 
 def kept(arm: str, teacher: Kernels, pictures: Array, bits: int, seed: int) -> tuple[Kernels, int]:
     """What an arm keeps of the teacher's hidden kernels, and the bits it takes."""
     body, key = {name: teacher[name] for name in KEPT}, jax.random.key(seed)
     if arm == "genome":
-        decoder = gem(bits)
+        decoder = largest(map(gem, count(1)), BODY, bits, PRECISION)
         if decoder is None:
             return jax.tree.map(jnp.zeros_like, body), 0
         found = fitted(decoder, BODY, body, bits, precision=PRECISION, steps=400, key=key, optimiser=FITTING)
