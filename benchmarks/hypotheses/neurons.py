@@ -222,7 +222,7 @@ def spends(generations: int, widths: Sequence[int], depths: Sequence[int]) -> st
 
 
 QUICK = {"generations": 200, "widths": [8, 16], "depths": [1]}
-FULL = {"generations": 600, "widths": [8, 16, 32], "depths": [1, 2]}
+FULL = {"generations": 400, "widths": [8, 16, 32], "depths": [1, 2]}
 
 CLAIM = Claim(
     number=12,
