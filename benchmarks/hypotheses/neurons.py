@@ -199,7 +199,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         label = f"{arm}: error ~ n^{slope:.2f}"
         last.plot(SAMPLES, 2 ** (start + slope * np.log2(SAMPLES)), color=COLOURS[arm], linewidth=1, label=label)
     last.set_title("all cells; expected: parallel", loc="left")
-    last.legend(frameon=False)
+    last.legend(frameon=False, loc="lower left")
     for axis in (*panels, last):
         axis.set_xscale("log")
         axis.set_yscale("log")
