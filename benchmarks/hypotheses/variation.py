@@ -189,34 +189,34 @@ def best(measures: Measures, arm: str, world: str = "behind the wall") -> float:
 
 def draw(measures: list[Measures], budget: Budget) -> Figure:
     """A map an arm with the last generation's ends and the best walks; best progress over evaluations, and at the end."""
-    figure = Figure(figsize=(14, 6.6), layout="constrained")
-    grid = figure.add_gridspec(2, 6, height_ratios=(1, 1.15))
-    for i, (arm, colour) in enumerate(COLOURS.items()):
-        axis = figure.add_subplot(grid[0, i])
+    figure = Figure(figsize=(14, 6.8), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.25))
+    maps, panels = top.subplots(1, 6), bottom.subplots(1, 3)
+    for axis, (arm, colour) in zip(maps, COLOURS.items(), strict=True):
         for left, low, right, high in WALLS:
             axis.add_patch(Rectangle((left, low), right - left, high - low, color="0.6", lw=0))
         ends = np.concatenate([m["behind the wall"][arm]["ends"] for m in measures])
         axis.scatter(*ends.T, s=3, color=colour, alpha=0.25, lw=0)
         for m in measures:
             axis.plot(*np.array([START, *m["behind the wall"][arm]["walk"]]).T, color=colour, lw=0.8, alpha=0.7)
+        # dots: where the last generation ends; lines: the best walk of each search
         axis.plot(*START, "o", color="#22262b", ms=5)
         axis.plot(*GOAL, "*", color="#22262b", ms=12)
         axis.set(xlim=(-1.03, 1.03), ylim=(-1.03, 1.03), aspect="equal", xticks=[], yticks=[], title=arm)
-    for place, world in ((grid[1, :2], "behind the wall"), (grid[1, 2:4], "open field")):
-        axis = figure.add_subplot(place)
+    for axis, world in zip(panels, WORLDS, strict=False):
         for arm, colour in COLOURS.items():
             curves = np.array([m[world][arm]["best"] for m in measures])
             mean, lo, hi = interval(curves, 2000) if len(curves) > 1 else (curves[0],) * 3
             evaluations = POPULATION * np.arange(1, curves.shape[1] + 1)
             axis.plot(evaluations, mean, color=colour, lw=1.6, label=arm)
             axis.fill_between(evaluations, lo, hi, color=colour, alpha=0.15, lw=0)
-        axis.set(xscale="log", title=world, xlabel="evaluations", ylabel="progress of the best so far", ylim=(0, 1.03))
+        axis.set(xscale="log", title=world, xlabel="evaluations", ylabel="progress of the best so far", ylim=(0.5, 1.03))
         if world == "behind the wall":
             trap = 1 - (GOAL[1] - WALLS[0][1]) / (GOAL[1] - START[1])
             axis.axhline(trap, color="0.6", lw=0.8, ls=":")
-            axis.text(POPULATION, trap, "the trap", fontsize=8, va="bottom", color="0.4")
+            axis.text(POPULATION, trap + 0.003, "the trap", fontsize=8, va="bottom", color="0.4")
         axis.spines[["top", "right"]].set_visible(False)
-    axis = figure.add_subplot(grid[1, 4:])
+    axis = panels[2]
     for i, (arm, colour) in enumerate(COLOURS.items()):
         values = np.array([best(m, arm) for m in measures])
         mean, lo, hi = (float(v) for v in interval(values, 2000)) if len(values) > 1 else (values[0],) * 3
@@ -226,7 +226,10 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     axis.invert_yaxis()
     axis.set(xlabel="progress of the best, behind the wall", title="At the end", xlim=(0.5, 1.03))
     axis.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(f"Ends of the last generation and best walks ({len(measures)} searches an arm; expected: both leads)")
+    top.supylabel("last ends (dots), best walks", fontsize=9)
+    figure.suptitle(
+        f"What a search is made of, where the way leads back first ({len(measures)} searches an arm; expected: both leads)"
+    )
     return figure
 
 
