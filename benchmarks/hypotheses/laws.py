@@ -253,8 +253,8 @@ CLAIM = Claim(
     budgets={
         "quick": Budget(3, "5 searches of 8 x 16 genomes x 2 lives; 4 test lives an arm and width",
                         {"widths": (4, 64), "width": 16, "generations": 8, "population": 16, "search lives": 2, "lives": 4}),
-        "full": Budget(10, "5 searches of 24 x 16 genomes x 4 lives; 6 test lives an arm and width",
-                       {"widths": WIDTHS, "width": 16, "generations": 24, "population": 16, "search lives": 4, "lives": 6}),
+        "full": Budget(10, "5 searches of 40 x 16 genomes x 3 lives; 6 test lives an arm and width",
+                       {"widths": WIDTHS, "width": 16, "generations": 40, "population": 16, "search lives": 3, "lives": 6}),
     },
     run=run, draw=draw,
 )  # fmt: skip
