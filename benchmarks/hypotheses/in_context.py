@@ -16,7 +16,7 @@ which is left right after the event.
 
 Expected, before the run: both learn; after a reset of activity plastic retains all and in context nothing; through a pause
 in context loses some of it and plastic nothing. The reset is nearly a tautology, since the silent network is the one of
-birth: what can fail is that a frozen network learns at all, that a mere pause costs it, and what *both* does (reported).
+birth: what can fail is that a frozen network learns at all, that a mere pause costs it, and what *both* does (reported). A pilot (seed 100) was seen.
 """
 
 from collections.abc import Callable
