@@ -1,17 +1,19 @@
 """Critical periods (10): is what is missed early missed for good, what is learned early forgotten, and is the rate why?
 
-Independent variables: when the world is blurred (never; early: the first quarter of a life; late: the third), crossed with how
-the learning rate goes: constant, falling (cosine over the life), cyclic (cosine in every eighth of the life, warm restarts).
-A network of 64-48-48-48-10 sees real digits in eight blocks, one after the other, never again; a seventh of each block's
-images carry arbitrary labels, facts that no rule gives, so that what is remembered of a block can be told from what is known
-of digits. A blurred world shows means of 4x4 pixels. Whatever the window, images, steps and clear blocks are as many; after
-the early window six clear blocks follow, after the late one two, so that the early one has more time to recover. The peak
-rate is chosen for each kind of schedule by validation accuracy in the life without a deficit (five rates); a deficit is the
-accuracy on unseen clear digits without the blur less that with it, at the end.
+Independent variables: when the world is blurred (never; early: the first quarter of a life; late: the third), crossed with
+how the learning rate goes: constant, falling (cosine over the life), cyclic (cosine in every eighth of the life, warm
+restarts); both end at a tenth of their peak. A network of 64-48-48-48-10 sees real digits in eight blocks, one after the
+other, never again; a seventh of each block's images are facts, pixels in disorder with a label drawn at random, so that
+what is remembered of a block can be told from what is known of digits. A blurred world shows means of 4x4 pixels. Whatever
+the window, images, steps and clear blocks are as many; after the early window six clear blocks follow, after the late one
+two, so that the early one has more time to recover. The peak rate is chosen for each kind of schedule by validation
+accuracy in the life without a deficit (five rates); a deficit is the accuracy on unseen clear digits without the blur less
+that with it, at the end.
 
 Expected before the run (Achille et al. 2019, ICLR, saw it in deep networks): with a falling rate an early deficit costs more
-than a late one (+); a cyclic rate removes most of it (+ for falling less cyclic); and of the arbitrary facts those of the
-first block are remembered worse than those of the last (-), infant amnesia.
+than a late one (+); a cyclic rate removes most of it (+ for falling less cyclic); and even at a constant rate facts of the
+first block are remembered worse than those of the last (-), infant amnesia. A pilot (seeds 100, 101) set steps and rates, and
+showed that the label of a true digit is no fact to be learned by, since the rate that suits digits passes it over.
 """
 
 from functools import cache
@@ -56,9 +58,8 @@ def blurred(images: np.ndarray) -> np.ndarray:
 def rates(steps: int) -> np.ndarray:
     """Share of the peak rate, (schedules, blocks, steps of a block)."""
     life, block = (np.arange(n) / n for n in (BLOCKS * steps, steps))
-    falling = (1 + np.cos(np.pi * life)) / 2
-    cyclic = np.tile((1 + np.cos(np.pi * block)) / 2, BLOCKS)
-    return np.stack([np.ones(BLOCKS * steps), falling, cyclic]).reshape(3, BLOCKS, steps).astype(np.float32)
+    falling, cycle = (0.1 + 0.45 * (1 + np.cos(np.pi * age)) for age in (life, block))
+    return np.stack([np.ones(BLOCKS * steps), falling, np.tile(cycle, BLOCKS)]).reshape(3, BLOCKS, steps).astype(np.float32)
 
 
 @cache
@@ -109,9 +110,9 @@ def run(seed: int, budget: Budget) -> Measures:
     order = rng.permutation(len(images))
     train, validation, test = np.split(order, [BLOCKS * IMAGES, BLOCKS * IMAGES + VALIDATION])
     blocks = train.reshape(BLOCKS, IMAGES)
-    told = labels[blocks]
-    told[:, :FACTS] = (told[:, :FACTS] + rng.integers(1, 10, (BLOCKS, FACTS))) % 10
-    clear = images[blocks]
+    told, clear = labels[blocks], images[blocks]
+    told[:, :FACTS] = rng.integers(0, 10, (BLOCKS, FACTS))
+    clear[:, :FACTS] = rng.permuted(clear[:, :FACTS], axis=-1)
     dim = blurred(clear.reshape(-1, 64)).reshape(clear.shape)
     shown = np.stack([np.where(np.isin(np.arange(BLOCKS), when)[:, None, None], dim, clear) for when in WINDOWS.values()])
     probes = {"test": (images[test], labels[test]), "validation": (images[validation], labels[validation])}
@@ -183,7 +184,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     costs.axhline(0, color="0.7", linewidth=0.8)
     costs.set_ylabel("accuracy lost at the end")
     costs.set_title("Expected: early > late if falling, little if cyclic", loc="left", fontsize=10)
-    facts.set_title("Arbitrary facts known at the end; expected to rise", loc="left", fontsize=10)
+    facts.set_title("Facts known at the end; expected to rise", loc="left", fontsize=10)
     facts.set_xlabel("block they were met in")
     course.set_title("Facts of the first block, through life", loc="left", fontsize=10)
     course.set_xlabel("blocks lived")
@@ -211,7 +212,7 @@ CLAIM = Claim(
     "time is short; and facts met first are remembered least.",
     varies="when the world is blurred (never, early, late), crossed with the rate schedule (constant, falling, cyclic)",
     arms=tuple(f"{s} rate, blurred {w}" for s in SCHEDULES for w in WINDOWS),
-    measure="accuracy on unseen clear digits lost by a blur, at the end of the life; arbitrary facts of a block still known then",
+    measure="accuracy on unseen clear digits lost by a blur, at the end of the life; facts of a block still known then",
     smallest="deep convolutional networks on natural images, trained to convergence (Achille et al. 2019); here a perceptron of "
     "three hidden layers on 8x8 digits, and nothing in it rewires but by gradient",
     contrasts=(
@@ -224,7 +225,7 @@ CLAIM = Claim(
             lambda m: deficit(m, "falling", "early") - deficit(m, "cyclic", "early"), "+", 0.01, "accuracy",
         ),
         Contrast(
-            "falling rate: facts of the first block known at the end, less the last", lambda m: amnesia(m, "falling"), "-", 0.1,
+            "constant rate: facts of the first block known at the end, less the last", lambda m: amnesia(m, "constant"), "-", 0.1,
             "share of facts",
         ),
         Contrast("constant rate: what an early blur costs, less a late one",
@@ -234,13 +235,13 @@ CLAIM = Claim(
                  decides=False),
         Contrast("cyclic rate: what an early blur costs", lambda m: deficit(m, "cyclic", "early"), "0", 0.01, "accuracy",
                  decides=False),
-        Contrast("cyclic rate: facts of the first block, less the last", lambda m: amnesia(m, "cyclic"), "-", 0.1,
-                 "share of facts", decides=False),
+        *(Contrast(f"{s} rate: facts of the first block known at the end, less the last", lambda m, s=s: amnesia(m, s), "-", 0.1,
+                   "share of facts", decides=False) for s in ("falling", "cyclic")),
         Contrast("facts of the first block: falling less cyclic rate",
                  lambda m: m["falling"]["facts"][-1][0] - m["cyclic"]["facts"][-1][0], "+", 0.05, "share of facts",
                  decides=False),
     ),
-    budgets={"quick": Budget(3, spends(40), {"steps": 40}), "full": Budget(10, spends(200), {"steps": 200})},
+    budgets={"quick": Budget(3, spends(60), {"steps": 60}), "full": Budget(16, spends(100), {"steps": 100})},
     run=run,
     draw=draw,
 )  # fmt: skip

@@ -205,7 +205,9 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
             (right, np.array(NOISES), errors[:, :, i, -1]),
         ):
             mean, lo, hi = interval(values, 2000)
-            axis.plot(x, mean, color=COLOURS[arm], marker="o", markersize=3.5, label=arm)
+            # scrambled answers are as good as none: dashed, so that both are seen
+            line, order = ("o--", 3) if arm == SCRAMBLED else ("o-", 2)
+            axis.plot(x, mean, line, color=COLOURS[arm], markersize=3.5, label=arm, zorder=order)
             axis.fill_between(x, lo, hi, color=COLOURS[arm], alpha=0.18, linewidth=0)
     left.set_title(f"Ten generations, the world's noise {NOISES[HARD]:g} x the signal", loc="left")
     left.set_xlabel("generation")

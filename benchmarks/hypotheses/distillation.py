@@ -79,7 +79,8 @@ def decoder_of(name: str, bits: int) -> Decoder | None:
 def template() -> Network:
     """A network of the teacher's shape, whose numbers do not matter."""
     decoder = gem(1)
-    return decoder.grow(jnp.zeros(decoder.genome_spec(SUBSTRATE).size), SUBSTRATE, key=jax.random.key(0))
+    with jax.ensure_compile_time_eval():
+        return decoder.grow(jnp.zeros(decoder.genome_spec(SUBSTRATE).size), SUBSTRATE, key=jax.random.key(0))
 
 
 def grown_answer(params: tuple[Kernels, Any], inputs: Inputs) -> Outputs:
@@ -109,12 +110,14 @@ def genome_of(decoder: Decoder, steps: int, rate: float, teacher: Kernels, input
     return train_genome(decoder, SUBSTRATE, loss, steps=steps, key=key, optimiser=schedule(rate, steps))[0]
 
 
-def pupil(
-    arm: str, teacher: Kernels, inputs: Array, bits: int, steps: int, key: Key
-) -> tuple[Any, Callable[..., Any], int] | None:
-    """Parameters of an arm, what computes their answers, and the bits they take; none if the smallest takes more."""
+Pupil = tuple[Any, Callable[..., Any], int]
+"""Parameters of an arm, what computes their answers, and the bits they take."""
+
+
+def pupil(arm: str, teacher: Kernels, inputs: Array, bits: int, steps: int, key: Key) -> Pupil | None:
+    """One arm at one budget; none if the smallest takes more."""
     if arm == "narrow":
-        width = bits // PRECISION // (SIZES[0] + SIZES[-1])
+        width = (bits - 2 * SCALE_BITS) // PRECISION // (SIZES[0] + SIZES[-1])
         if width < 1:
             return None
         born = he((SIZES[0], width, SIZES[-1]), key=key)
@@ -189,8 +192,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     panels = figure.subplots(1, 3)
     x = np.array(budget["bits"])
     colours = {"narrow": "#c45a00", "random places": "#e8a15c", "expression table": "#0b4f9e", "cosines": "#5b9bd5"}
-    labels = {"narrow": "student: narrow", "random places": "student: random places", "expression table": "genome: expression table",
-              "cosines": "genome: cosines"}  # fmt: skip
+    labels = {arm: f"student: {arm}" for arm in STUDENTS} | {arm: f"genome: {arm}" for arm in GENOMES}
     titles = {"birth": "At birth, before any learning", "learned": "After 100 steps on 100 images"}
     for axis, (measure, title) in zip(panels[:2], titles.items(), strict=True):
         for arm, colour in colours.items():
@@ -208,10 +210,8 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         panels[2].errorbar(x, mean, yerr=[mean - lo, hi - mean], color=colour, marker="o", markersize=4, capsize=3, label=label)
         panels[2].plot(x, values.T, ".", color=colour, alpha=0.3, markersize=4)
     panels[2].axhline(0, color="0.7", linewidth=0.8, zorder=0)
-    panels[2].annotate(
-        "expected: above 0 on the left,", (0.97, 0.95), xycoords="axes fraction", color="0.45", fontsize=8, ha="right"
-    )
-    panels[2].annotate("below 0 on the right", (0.97, 0.9), xycoords="axes fraction", color="0.45", fontsize=8, ha="right")
+    said = "expected: above 0 on the left,\nbelow 0 on the right"
+    panels[2].text(0.97, 0.97, said, transform=panels[2].transAxes, color="0.45", fontsize=8, ha="right", va="top")
     panels[2].set_ylabel("genome less student (points)")
     panels[2].set_title("Best genome less best student", loc="left")
     panels[2].legend(frameon=False, fontsize=8, loc="lower right")
@@ -226,19 +226,21 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
 CLAIM = Claim(
     number=14,
     name="distillation",
-    words="Distillation is us accidentally performing the compression step without understanding what we're compressing. We deploy "
-    "the student as a smaller crystal. Biology deploys the genome as a developmental program. Same compression. Completely "
-    "different decompression.",
+    words="Distillation is us accidentally performing the compression step without understanding what we're compressing. We "
+    "deploy the student as a smaller crystal. Biology deploys the genome as a developmental program. Same compression. "
+    "Completely different decompression.",
     hypothesis="Within few bits a genome that grows a large network keeps more of a teacher than a small student, within many "
     "bits less.",
     varies="bits that a teacher's knowledge may take",
     arms=("student: narrow", "student: random places", "genome: expression table", "genome: cosines"),
     measure="accuracy on unseen images at birth",
-    smallest="One teacher and one family of genomes. This is a teacher of 8,832 weights and two families, trained by gradient; the "
-    "essay speaks of a trillion weights, where the ratio of workspace to knowledge is another.",
+    smallest="One teacher and one family of genomes. This is a teacher of 8,832 weights and two families, trained by gradient; "
+    "the essay speaks of a trillion weights, where the ratio of workspace to knowledge is another.",
     contrasts=(
-        Contrast("genome less student, fewest bits", lambda m: float(advantage(m)[0]), expected="+", margin=0.02, unit="accuracy"),
-        Contrast("genome less student, most bits", lambda m: float(advantage(m)[-1]), expected="-", margin=0.005, unit="accuracy"),
+        Contrast("genome less student, fewest bits", lambda m: float(advantage(m)[0]), expected="+", margin=0.02,
+                 unit="accuracy"),
+        Contrast("genome less student, most bits", lambda m: float(advantage(m)[-1]), expected="-", margin=0.005,
+                 unit="accuracy"),
         Contrast("genome less student, fewest bits, after learning", lambda m: float(advantage(m, "learned")[0]), expected="+",
                  margin=0.02, unit="accuracy", decides=False),
         Contrast("genome less student, most bits, after learning", lambda m: float(advantage(m, "learned")[-1]), expected="-",

@@ -37,6 +37,7 @@ from evodev.evaluation import sample_lives
 from evodev.learners import Hebbian
 from evodev.learners.hebbian import HebbianState
 from evodev.organism import Organism
+from evodev.ranking import top_mask
 from evodev.statistics import interval
 from evodev.strategies import Strategy, maximise
 from evodev.substrate import Population, Projection, Substrate
@@ -66,12 +67,12 @@ BATCH_LIVES, TEST_LIVES = 8, 256
 
 
 def features(weights: Any, winners: Any, x: Array) -> tuple[Array, list[Array]]:
-    """Activity of the last hidden layer and of both: rectified, so many winners, at unit length."""
+    """Activity of the last hidden layer and of both: rectified, so many winners (None for all), at unit length."""
     layers = []
     for name, into in (("input->first", "first"), ("first->second", "second")):
         x = jax.nn.relu(x @ weights["weights"][name] + weights["biases"][into])
-        least = jnp.sort(jax.lax.stop_gradient(x), -1)[..., WIDTH - winners]
-        x = x * (x >= least[..., None])
+        if winners is not None:
+            x = x * top_mask(jax.lax.stop_gradient(x), jnp.broadcast_to(winners, x.shape[:-1]))
         x = x * jax.lax.rsqrt((x**2).sum(-1, keepdims=True) + 1e-6)
         layers.append(x)
     return x, layers
@@ -121,7 +122,7 @@ def programs(generations: int, steps: int) -> tuple[Any, Any, Any]:
 
             def one(genome: Array) -> Scalar:
                 weights, genes = grown(genome)
-                out = jax.vmap(lambda life: lived(weights, genes, WIDTH, life))(drawn)
+                out = jax.vmap(lambda life: lived(weights, genes, None, life))(drawn)
                 return -(out["loss"] + price * out["operations"] / 1000).mean()
 
             return jax.lax.map(one, genomes, batch_size=16)
@@ -137,7 +138,7 @@ def programs(generations: int, steps: int) -> tuple[Any, Any, Any]:
             out = many(*params, winners, "train", BATCH_LIVES, key=key)
             return out["loss"] + penalty * out["crowded"]
 
-        def at(rate: float) -> Any:
+        def at(rate: Array) -> Any:
             optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
 
             def round_(carry: Any, key: Key) -> Any:
@@ -148,8 +149,7 @@ def programs(generations: int, steps: int) -> tuple[Any, Any, Any]:
 
             return jax.lax.scan(round_, (params, optimiser.init(params)), jax.random.split(key_train, ROUNDS))[1]
 
-        found = [at(rate) for rate in ADAM]
-        seen, value = jax.tree.map(lambda *x: jnp.concatenate(x), *found)
+        seen, value = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), jax.lax.map(at, jnp.array(ADAM)))
         return jax.tree.map(lambda x: x[value.argmin()], seen)
 
     test = jax.jit(lambda params, winners, key: many(*params, winners, "test", TEST_LIVES, key=key))
@@ -284,7 +284,7 @@ CLAIM = Claim(
     ),
     budgets={
         "quick": Budget(3, spends(20, 30), {"generations": 20, "steps": 30}),
-        "full": Budget(10, spends(200, 300), {"generations": 200, "steps": 300}),
+        "full": Budget(10, spends(150, 240), {"generations": 150, "steps": 240}),
     },
     run=run,
     draw=draw,

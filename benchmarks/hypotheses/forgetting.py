@@ -170,7 +170,7 @@ CLAIM = Claim(
         Contrast("phase unknown: EWC less all plastic", lead("class", "all plastic", arm="EWC"), "0", 0.03, "accuracy retained",
                  decides=False),
     ),
-    budgets={"quick": Budget(3, spends(15), {"generations": 15}), "full": Budget(10, spends(150), {"generations": 150})},
+    budgets={"quick": Budget(3, spends(15), {"generations": 15}), "full": Budget(10, spends(100), {"generations": 100})},
     run=run,
     draw=draw,
 )  # fmt: skip

@@ -191,7 +191,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     left.axhline(1 / WAYS, color="0.6", linestyle=":", linewidth=1)
     left.set_ylabel("accuracy on unseen images")
     left.set_title("at home: digits 0-4; abroad: digits 5-9", loc="left")
-    left.legend(frameon=False, fontsize=9)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     right.set_title("transfer alone; expected to peak in the grey band", loc="left")
     figure.suptitle(f"How large a genome? Mean and 95% interval over {len(measures)} seeds; dotted: chance")
     return figure
@@ -247,8 +247,8 @@ CLAIM = Claim(
         ),
         "full": Budget(
             10,
-            "7 sizes; 300 steps of Adam x 8 lives; 256 test lives",
-            {"rungs": list(range(7)), "steps": 300, "batch": 8, "test": 256},
+            "7 sizes; 150 steps of Adam x 8 lives; 256 test lives",
+            {"rungs": list(range(7)), "steps": 150, "batch": 8, "test": 256},
         ),
     },
     run=run,

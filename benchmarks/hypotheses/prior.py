@@ -203,10 +203,9 @@ def reached(measures: Measures) -> float:
 
 def draw(measures: list[Measures], budget: Budget) -> Figure:
     """Locality, sharing and loss over a search, and what neurons look at in the end."""
-    figure = Figure(figsize=(12, 6.4), layout="constrained")
-    grid = figure.add_gridspec(2, 12, height_ratios=(1.35, 1))
-    for i, (measure, label) in enumerate(MEASURES.items()):
-        axis = figure.add_subplot(grid[0, 4 * i : 4 * i + 4])
+    figure = Figure(figsize=(12, 6.6), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(1.7, 1))
+    for axis, (measure, label) in zip(above.subplots(1, 3), MEASURES.items(), strict=True):
         for arm, colour in COLOURS.items():
             values, x = np.array([m[arm][measure] for m in measures]), measures[0][arm]["generation"]
             mean, lo, hi = interval(values, 2000)
@@ -214,23 +213,22 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
             axis.plot(x, mean, color=colour, linewidth=2, linestyle="--" if arm == TYPED else "-", label=arm)
             axis.fill_between(x, lo, hi, color=colour, alpha=0.2, linewidth=0)
         axis.set(xlabel="generation", ylabel=label)
+        # random genomes know nothing of the read-out's temperature: far above guessing
+        axis.set_ylim((0.4, 2) if measure == "loss" else (-0.05, 1.05))
         axis.spines[["top", "right"]].set_visible(False)
-        if not i:
-            axis.set_ylim(-0.05, 1)
-            axis.legend(frameon=False, fontsize=8)
-            axis.set_title("Expected: ordered above shuffled in both", loc="left", fontsize=10)
-    for block, arm in enumerate((*WORLDS, TYPED)):
+        if measure == "locality":
+            axis.legend(frameon=False, fontsize=8, loc="lower right")
+        axis.set_title("" if measure == "loss" else "expected: ordered above shuffled", loc="left", fontsize=9)
+    for part, arm in zip(below.subfigures(1, 3), COLOURS, strict=True):
         fields = np.array(measures[0][arm]["fields"])
-        largest = np.abs(fields).max()
-        for j in range(fields.shape[1] * 2):
+        for j, axis in enumerate(part.subplots(1, 4)):
             place, kind = divmod(j, 2)
-            axis = figure.add_subplot(grid[1, 4 * block + j])
-            axis.imshow(fields[:, place, kind].reshape(12, 12), cmap="RdBu_r", vmin=-largest, vmax=largest)
+            image = fields[:, place, kind].reshape(SUBSTRATE.input.grid)
+            axis.imshow(image, cmap="RdBu_r", vmin=-np.abs(image).max(), vmax=np.abs(image).max())
             axis.set_xticks([])
             axis.set_yticks([])
-            axis.set_xlabel(f"place {place + 1}, type {kind + 1}", fontsize=7)
-            if not j:
-                axis.set_title(f"{arm}: weights from pixels, seed 0" if arm != TYPED else f"{arm}", loc="left", fontsize=9)
+            axis.set_xlabel(f"place {place + 1}\ntype {kind + 1}", fontsize=8)
+        part.suptitle(f"{arm}, first seed: weights from pixels to four edges", fontsize=9, color=COLOURS[arm])
     figure.suptitle(f"{len(measures)} searches an arm, means with 95% intervals", fontsize=9, color="0.3")
     return figure
 
