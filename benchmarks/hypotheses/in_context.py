@@ -16,7 +16,8 @@ which is left right after the event.
 
 Expected, before the run: both learn; after a reset of activity plastic retains all and in context nothing; through a pause
 in context loses some of it and plastic nothing. The reset is nearly a tautology, since the silent network is the one of
-birth: what can fail is that a frozen network learns at all, that a mere pause costs it, and what *both* does (reported).
+birth: what can fail is that a frozen network learns at all, that a mere pause costs it, and what *both* does (reported). A
+pilot (seed 100) set the budget.
 """
 
 from collections.abc import Callable
@@ -227,7 +228,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         axis.axvline(HALF, color="#e3e6ea", lw=5, zorder=0)
         axis.set(title=arm, xlabel="samples", ylim=(0, 1.6))
     panels[0].set_ylabel("squared error on probes (1: ignorant)")
-    panels[0].legend(frameon=False, fontsize=8, title="in mid-life", title_fontsize=8)
+    panels[2].legend(frameon=False, fontsize=8, title="in mid-life", title_fontsize=8, loc="upper right", borderpad=0)
     for i, (arm, colour) in enumerate(COLOURS.items()):
         for j, event in enumerate(EVENTS[1:]):
             values = np.array([retained(m, arm, event) for m in measures])
