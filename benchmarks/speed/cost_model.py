@@ -2,16 +2,17 @@
 
 Of one generation on D devices, shared out as a x b (``devices.division``), the busiest device spends
 
+    block         b0                  started, synchronised and looked at, however small
     lives         ceil(P/a) ceil(L/b) max(flops / F, bytes / M)
-    strategy      c0 + c1 P G         each device the whole of it: the strategy's state is replicated
-    messages      m0 + m1 P L log     every log to every device; nothing else crosses
+    strategy      c P G               each device the whole of it: the strategy's state is replicated
+    messages      m P L log           every log to every device; nothing else crosses
 
-where P genomes of G numbers live L lives each. A life of T steps of B samples, probed K + 1 times on Q samples, on W synapses,
-is 2 W operations a sample answered and three times that a sample learned from (less what is handed back to the inputs). Its
-weights, their masks and gains are read forwards and backwards once a step, and the weights written: 5 x 4 W bytes, from cache
-while a chunk fits there, else from memory. So lives are divided by D and the strategy is not: devices stop helping where c1 P G
-comes near a device's share of the lives; messages, a few numbers a life, matter only where a generation takes milliseconds.
-"""
+where P genomes of G numbers live L lives each. A life of T steps of B samples, probed K + 1 times on Q samples, on W
+synapses, is 2 W operations a sample answered and three times that a sample learned from (less what is handed back to the
+inputs). Its weights, their masks and gains are read forwards and backwards once a step, and the weights written: 5 x 4 W
+bytes, from cache while a chunk fits there, else from memory. So lives are divided by D and the strategy is not: devices stop
+helping where c P G comes near a device's share of the lives; b0 and messages, a few numbers a life, matter only where a
+generation takes milliseconds."""
 
 from dataclasses import dataclass
 
@@ -44,14 +45,16 @@ class Machine:
     Attributes:
         rate: flops a second of a device on this work.
         memory: bytes a second of its memory; infinite where chunks stay in cache.
-        strategy: seconds of ask and tell: of any population, and a genome number more.
-        message: seconds of gathering the logs of a generation: of any, and a byte more.
+        strategy: seconds of ask and tell a genome number.
+        message: seconds of gathering logs a byte.
+        block: seconds of a generation with hardly anything in it.
     """
 
     rate: float
     memory: float
-    strategy: tuple[float, float]
-    message: tuple[float, float]
+    strategy: float
+    message: float
+    block: float
 
 
 def work_of(organism: Organism, task: Task, *, probes: int, probe_samples: int) -> Work:
@@ -79,7 +82,8 @@ def generation(work: Work, machine: Machine, population: int, lives: int, device
     busiest = -(-population // a) * -(-lives // b)
     alone = devices == 1
     return {
+        "block": machine.block,
         "lives": busiest * max(work.flops / machine.rate, work.traffic / machine.memory),
-        "strategy": machine.strategy[0] + machine.strategy[1] * population * work.genome,
-        "messages": 0.0 if alone else machine.message[0] + machine.message[1] * population * lives * work.log,
+        "strategy": machine.strategy * population * work.genome,
+        "messages": 0.0 if alone else machine.message * population * lives * work.log,
     }

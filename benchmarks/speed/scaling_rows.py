@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarks.speed.cost_model import Machine, Work, generation, work_of
-from benchmarks.speed.scaling import ERROR, GRID, HIDDEN, LAYOUTS, LOG, SPEEDUP, WIDER, parts
+from benchmarks.speed.scaling import ERROR, GRID, HIDDEN, LAYOUTS, LEAST, LOG, SPEEDUP, WIDER, parts
 
 Found = dict[str, dict[str, dict[str, float]]]
 """Seconds by layout, "constants" or "generations", and name."""
@@ -27,12 +27,12 @@ def machine_of(found: Found, layout: str) -> Machine:
     """The model's constants of a layout, from what was measured outside generations."""
     alone, own, work = found["1 device"]["constants"], found[layout]["constants"], small()
     slope = max(0.0, alone["strategy 512"] - alone["strategy 64"]) / ((512 - 64) * work.genome)
-    message = 0.0, 0.0
-    if "messages 8" in own:
-        message = own["messages 8"], max(0.0, own["messages 4096"] - own["messages 8"]) / ((4096 - 8) * LOG)
-    strategy = max(0.0, alone["strategy 64"] - slope * 64 * work.genome), slope
+    message = max(0.0, own["messages 4096"] - own["messages 8"]) / ((4096 - 8) * LOG) if "messages 8" in own else 0.0
+    rate = work.flops * 64 * 8 / alone["lives"]
+    # what the least generation takes beyond its few lives, strategy and messages included
+    block = max(0.0, own["block"] - math.prod(LEAST) * work.flops / rate)
     # the work stays in cache, whose speed is in the rate
-    return Machine(work.flops * 64 * 8 / alone["lives"], math.inf, strategy, message)
+    return Machine(rate, math.inf, slope, message, block)
 
 
 def grid(found: Found) -> list[tuple[int, int]]:
@@ -55,9 +55,10 @@ def rows_of(found: Found) -> list[dict[str, Any]]:
         machine = machine_of(found, layout)
         if layout == "1 device":
             rows.append({"label": "constant: rate of a device", "measured": machine.rate / 1e9, "unit": "Gflop/s"})
-            rows.append({"label": "constant: ask and tell", "measured": 1e9 * machine.strategy[1], "unit": "ns a genome number"})
+            rows.append({"label": "constant: ask and tell", "measured": 1e9 * machine.strategy, "unit": "ns a genome number"})
         else:
-            rows.append({"label": f"constant: gathering logs, {layout}", "measured": 1e6 * machine.message[0], "unit": "us"})
+            rows.append({"label": f"constant: gathering logs, {layout}", "measured": 1e9 * machine.message, "unit": "ns a byte"})
+        rows.append({"label": f"constant: a block, {layout}", "measured": 1e3 * machine.block, "unit": "ms a generation"})
         for name, foretold in predicted(found, layout).items():
             seconds = found[layout]["generations"][name]
             errors.append(abs(foretold / seconds - 1))
