@@ -271,7 +271,7 @@ CLAIM = Claim(
     arms=("evolved, priced by the operation", "L1 by backprop", "k-WTA by backprop", "random genome, k-WTA"),
     measure="operations of an answer behind the senses, at matched accuracy on unseen classes",
     smallest="a model whose size costs real power, and a process that builds a sparse one out of it; here 128 hidden neurons, "
-    "and operations are counted, not watts. Encoding and optimiser differ together: a genome of 550 numbers against free weights",
+    "and operations are counted, not watts. Encoding and optimiser differ together: a genome of 447 numbers against free weights",
     contrasts=(
         Contrast("evolved less the better of L1 and k-WTA", lambda m: fewer(m, "L1", "k-WTA"), "-", 0.5, "octaves of operations"),
         Contrast("evolved: what a price cuts, within .02 of accuracy", lambda m: saved(m, "evolved"), "-", 1.0,
