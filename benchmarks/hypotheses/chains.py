@@ -1,14 +1,18 @@
 """Small chains of kernels, trained: the teachers and students of the claims about what weights hold."""
 
+from collections.abc import Iterable
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import optax
 
+from evodev.analysis.extraction import genome_bits
 from evodev.compress import descend
+from evodev.decoders import Decoder
+from evodev.substrate import Substrate
 from evodev.tasks.glyphs import bank
 from evodev.types import Array, Inputs, Key, Matrix, Outputs, Scalar
 
@@ -77,3 +81,12 @@ def letters(side: int = SIDE) -> np.ndarray:
         out[at] = np.roll(pictures[at], (side - sizes[at]) // 2, (0, 1))
     out = out.reshape(*pictures.shape[:2], -1) / 255
     return 2 * (out - out.mean((0, 1)))
+
+
+def largest(offers: Iterable[Decoder], substrate: Substrate, bits: int, precision: int) -> Decoder | None:
+    """The last of ever larger decoders whose genome so many bits can write down; none if the first takes more."""
+
+    def affordable(decoder: Decoder) -> bool:
+        return sum(genome_bits(decoder.genome_spec(substrate), precision).values()) <= bits
+
+    return max(takewhile(affordable, offers), key=lambda d: d.genome_spec(substrate).size, default=None)

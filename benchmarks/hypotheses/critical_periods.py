@@ -165,7 +165,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         axis.set_ylim(0.1, 1.0)
     panels[0, 0].legend(frameon=False, loc="lower right")
     costs, facts, course = panels[1]
-    tones = {"constant": "#9a9a9a", "falling": "#c45a00", "cyclic": "#0b4f9e"}
+    tones = {"constant": "#9a9a9a", "falling": "#2a7f62", "cyclic": "#7a4fa3"}
     for i, schedule in enumerate(SCHEDULES):
         for j, window in enumerate(("early", "late")):
             values = np.array([deficit(m, schedule, window) for m in measures])

@@ -90,7 +90,7 @@ def organism(arm: str, width: int, depth: int) -> Organism:
 def evolution(arm: str, depth: int, generations: int) -> Evolution:
     """The search of an arm at one width, on lives of every n."""
     strategy = Strategy("Open_ES", 32, sigma=0.1, sigma_final=0.05, learning_rate=0.1, learning_rate_final=0.02)
-    schedule = Schedule(generations, 4, 32, block=-(-generations // 4), probes=1)
+    schedule = Schedule(generations, 8, 64, block=-(-generations // 4), probes=1)
     return Evolution(
         organism(arm, EVOLVED_AT, depth), TASK, strategy, schedule, Fitness("final", worst=-WORST * TASK.ignorant_loss)
     )
@@ -199,7 +199,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         label = f"{arm}: error ~ n^{slope:.2f}"
         last.plot(SAMPLES, 2 ** (start + slope * np.log2(SAMPLES)), color=COLOURS[arm], linewidth=1, label=label)
     last.set_title("all cells; expected: parallel", loc="left")
-    last.legend(frameon=False)
+    last.legend(frameon=False, loc="lower left")
     for axis in (*panels, last):
         axis.set_xscale("log")
         axis.set_yscale("log")
@@ -215,14 +215,14 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
 def spends(generations: int, widths: Sequence[int], depths: Sequence[int]) -> str:
     """A budget in words."""
     return (
-        f"an arm and a depth: OpenES, {generations} generations of 32 genomes x 4 lives of {STEPS} steps at width {EVOLVED_AT}; "
+        f"an arm and a depth: OpenES, {generations} generations of 32 genomes x 8 lives of {STEPS} steps at width {EVOLVED_AT}; "
         f"widths {', '.join(map(str, widths))}, depths {', '.join(map(str, depths))}; {len(RATES) * len(SCALES)} settings a cell "
         f"on {VALIDATION} validation lives, {TEST} test lives for each n"
     )
 
 
-QUICK = {"generations": 60, "widths": [8, 16], "depths": [1]}
-FULL = {"generations": 160, "widths": [8, 16, 32], "depths": [1, 2]}
+QUICK = {"generations": 200, "widths": [8, 16], "depths": [1]}
+FULL = {"generations": 400, "widths": [8, 16, 32], "depths": [1, 2]}
 
 CLAIM = Claim(
     number=12,

@@ -188,8 +188,8 @@ CLAIM = Claim(
     budgets={
         "quick": Budget(3, "60 generations of SNES, 32 genomes x 4 lives; 4 draws of each damage on 32 test lives",
                         {"generations": 60, "draws": 4, "lives": 32}),
-        "full": Budget(10, "200 generations of SNES, 32 genomes x 4 lives; 8 draws of each damage on 128 test lives",
-                       {"generations": 200, "draws": 8, "lives": 128}),
+        "full": Budget(10, "200 generations of SNES, 32 genomes x 4 lives; 8 draws of each damage on 64 test lives",
+                       {"generations": 200, "draws": 8, "lives": 64}),
     },
     run=run,
     draw=draw,

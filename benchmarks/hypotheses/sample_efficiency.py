@@ -170,8 +170,8 @@ CLAIM = Claim(
     varies="where the network at birth comes from",
     arms=(EVOLVED, TUNED, RANDOM_GENOME, SHUFFLED, PIXELS),
     measure="loss over a life on unseen classes or sines, in losses of ignorance: jumpstart, AULC, slope with starts aligned",
-    smallest="Two worlds, networks of 100 to 1,700 synapses, 16,000 outer lives an arm: the smallest at which all arms "
-    "learn. The other ledger is that search's; children and language models are some ten orders of magnitude away.",
+    smallest="Two worlds, networks of 800 to 8,600 synapses: the smallest in which all arms learn. The 16,000 outer lives of "
+    "each arm's search are no part of the samples counted here.",
     contrasts=(
         Contrast("digits: AULC, evolved less tuned", less("digits", "aulc"), "-", 0.05, "of ignorance"),
         Contrast("sine: AULC, evolved less tuned", less("sine", "aulc"), "-", 0.05, "of ignorance"),

@@ -27,7 +27,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from benchmarks.arena.sizes import sized
-from benchmarks.arena.worlds import sine
+from benchmarks.arena.worlds import WORST, sine
 from benchmarks.common import write_result
 from benchmarks.hypotheses.frame import SUITE
 from evodev.analysis.nulls import null_graph
@@ -93,7 +93,7 @@ QUESTIONS = {
     "bits": Question("2 signal: bits a life", "bits",
                      "of a Gaussian channel with the signal-to-noise ratio of the two readings, at most"),
     "others": Question("3 search and data: lives that depend on the searcher", "share",
-                       "the essay: organisms make each other's world; not in this task, nor in most that nets are evolved for"),
+                       "none, since a key alone draws them; the essay: organisms make each other's world"),
     "ground": Question("3 search and data: how far the ground moves", "share",
                        "deviation of an unmoved network's loss from step to step, over what the search gained in all"),
     "viable": Question("4 what persists: steps at which the network lives better than ignorance", "share",
@@ -166,13 +166,14 @@ phenotypes = jax.jit(lambda organism, genomes: jax.vmap(partial(phenotype, organ
 
 
 def losses(organism: Organism, genomes: Genomes, lives: int, *, key: Key, split: Split = "train", of: Task = TASK) -> np.ndarray:
-    """Loss at every probe of the same fresh lives, (genomes, lives, probes)."""
+    """Loss at every probe of the same fresh lives, (genomes, lives, probes); at most ``WORST``, in losses of ignorance."""
     key_lives, key_run = jax.random.split(key)
     log = live_subjects(
         organism.hatch, genomes, organism.learner, SUBSTRATE, TASK, sample_lives(of, split, lives, key=key_lives), PROBES,
         key=key_run, stochastic=False, chunk=Chunk(len(genomes), lives),
     )  # fmt: skip
-    return np.asarray(log.loss)
+    worst = WORST * of.ignorant_loss
+    return np.nan_to_num(np.asarray(log.loss), nan=worst, posinf=worst).clip(max=worst)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -214,7 +215,6 @@ def reading(searcher: str, organism: Organism, genome: Genome, *, key: Key) -> t
     noise = jax.random.normal(jax.random.fold_in(key, 1), (POPULATION // 2, genome.size))
     noise = jnp.concatenate([noise, -noise])
     told = losses(organism, genome + SIGMA * noise, LIVES, key=key)[..., 1:].mean(-1)
-    told = np.nan_to_num(told, nan=-WORLD.fitness.worst).clip(max=-WORLD.fitness.worst)
     return -told.mean(1) @ np.asarray(noise), told
 
 

@@ -17,8 +17,8 @@ chose sizes, the grid of rates and noise, and the teacher's weight decay (by its
 directions were worse than entries, which changed no expectation.
 """
 
-from itertools import count, takewhile
-from typing import Any
+from itertools import count
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -26,9 +26,9 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from benchmarks.hypotheses.chains import Examples, Kernels, answer, cross_entropy, he, letters, taught
+from benchmarks.hypotheses.chains import Examples, Kernels, answer, cross_entropy, he, largest, letters, taught
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
-from evodev.analysis.extraction import SCALE_BITS, WAYS, distilled, extract, fitted, seeded
+from evodev.analysis.extraction import WAYS, distilled, extract, fitted, seeded
 from evodev.compress import walk
 from evodev.decoders import Decoder
 from evodev.decoders.cells.table import ExpressionTable
@@ -52,25 +52,16 @@ SHOWN, DRAWN = 0.5, ("directions", "magnitude", "genome", "spectrum")
 """Bits a weight, and arms, of which the figure shows what neurons are born with."""
 
 
-def gem(bits: int) -> Decoder | None:
-    """The largest genome that so many bits can write down: what every neuron expresses, and the rules between genes."""
-
-    def decoder(genes: int) -> Decoder:
-        return Decoder(ExpressionTable(genes), Bilinear(), AllSynapses())
-
-    def cost(genes: int) -> int:
-        spec = decoder(genes).genome_spec(BODY)
-        return PRECISION * spec.size + SCALE_BITS * len(spec.genes)
-
-    affordable = list(takewhile(lambda genes: cost(genes) <= bits, count(1)))
-    return decoder(affordable[-1]) if affordable else None
+def gem(genes: int) -> Decoder:
+    """What every neuron expresses, and the rules between genes."""
+    return Decoder(ExpressionTable(genes), Bilinear(), AllSynapses())
 
 
 def kept(arm: str, teacher: Kernels, pictures: Array, bits: int, seed: int) -> tuple[Kernels, int]:
     """What an arm keeps of the teacher's hidden kernels, and the bits it takes."""
     body, key = {name: teacher[name] for name in KEPT}, jax.random.key(seed)
     if arm == "genome":
-        decoder = gem(bits)
+        decoder = largest(map(gem, count(1)), BODY, bits, PRECISION)
         if decoder is None:
             return jax.tree.map(jnp.zeros_like, body), 0
         found = fitted(decoder, BODY, body, bits, precision=PRECISION, steps=400, key=key, optimiser=FITTING)
@@ -93,7 +84,7 @@ def life(body: Kernels, share: Scalar, rate: Scalar, pictures: Array, key: Key) 
         return cross_entropy(answer(student, shots[step]), labels)
 
     def some(carry: Any, steps: Array) -> tuple[Any, Scalar]:
-        student, memory, _ = walk(loss, *carry, optimiser, (steps, jax.random.split(key, EVERY)))
+        student, memory, _ = walk(loss, carry[0], carry[1], optimiser, (steps, jax.random.split(key, EVERY)))
         right = answer(student, probes.reshape(-1, SIZES[0])).reshape(PROBES, WAYS_OUT, WAYS_OUT).argmax(-1) == labels
         return (student, memory), right.mean()
 
@@ -107,9 +98,9 @@ def lives(bodies: Kernels, shares: Array, rates: Array, pictures: Array, keys: A
     return jax.lax.map(lambda cell: each(cell[0], cell[1], cell[2], pictures, keys), (bodies, shares, rates))
 
 
-def drawn(bank: Array, among: np.ndarray, many: int, rng: np.random.Generator) -> Array:
+def drawn(bank: np.ndarray, among: np.ndarray, many: int, rng: np.random.Generator) -> Array:
     """Pictures (lives, letters, pictures, pixels) of ten letters a life, in random order."""
-    out = np.stack([np.asarray(bank)[rng.choice(among, WAYS_OUT, replace=False)] for _ in range(many)])
+    out = np.stack([bank[rng.choice(among, WAYS_OUT, replace=False)] for _ in range(many)])
     return jnp.asarray(out[:, :, rng.permutation(out.shape[2])])
 
 
@@ -170,7 +161,7 @@ def gain(own: str, other: str, task: str = TASKS[0]) -> Any:
 def draw(measures: list[Measures], budget: Budget) -> Figure:
     """Accuracy against bits, what directions add to the spectrum, and what neurons are born with."""
     figure = Figure(figsize=(13.5, 7.6), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=(2.5, 1))
+    upper, lower = cast(Any, figure).subfigures(2, 1, height_ratios=(2.5, 1))
     panels = upper.subplots(1, 3, width_ratios=(1.15, 1.15, 1))
     x = np.array(budget["levels"]) / 32
     styles = {

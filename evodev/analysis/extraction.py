@@ -23,10 +23,11 @@ from scipy.special import gammaln
 from evodev.baselines.distilled import mismatch
 from evodev.compress import descend, fit
 from evodev.decoders import Decoder
+from evodev.genome import GenomeSpec
 from evodev.models import kernels_of
 from evodev.network import matrix
 from evodev.substrate import Substrate
-from evodev.types import Inputs, Key, Matrix, Outputs, Scalar
+from evodev.types import Genome, Inputs, Key, Matrix, Outputs, Scalar
 
 SCALE_BITS = 32
 """Of a number that scales others, where kernels or genes have to keep their sizes relative to each other."""
@@ -206,6 +207,17 @@ strength; the same with their values; as many random directions; all singular va
 # ---- by training
 
 
+def genome_bits(spec: GenomeSpec, precision: int) -> dict[str, int]:
+    """Bits of a genome whose numbers are rounded, with a scale for each gene."""
+    return {"numbers": spec.size * _checked(precision), "scales": SCALE_BITS * len(spec.genes)}
+
+
+def rounded_genome(genome: Genome, spec: GenomeSpec, precision: int) -> Genome:
+    """A genome with the numbers of every gene :func:`rounded`."""
+    values = np.asarray(genome)
+    return jnp.concatenate([jnp.asarray(rounded(values[part], precision)) for part in spec.slices.values()])
+
+
 def fitted(
     decoder: Decoder,
     substrate: Substrate,
@@ -233,14 +245,13 @@ def fitted(
         ValueError: if the genome takes more bits than there are.
     """
     spec = decoder.genome_spec(substrate)
-    spent = {"numbers": spec.size * _checked(precision), "scales": SCALE_BITS * len(spec.genes)}
+    spent = genome_bits(spec, precision)
     if sum(spent.values()) > bits:
         raise ValueError(f"fitted: the genome takes {sum(spent.values())} bits of {bits}; choose a decoder of fewer genes")
     kernels = kernels_of(of)
     target = {p.name: kernels[p.name] for p in substrate.grown}
     found = fit(decoder, substrate, target, steps=steps, key=key, optimiser=optimiser).genome
-    written = jnp.concatenate([jnp.asarray(rounded(np.asarray(found[part]), precision)) for part in spec.slices.values()])
-    network = decoder.at(1.0).grow(written, substrate, key=key)
+    network = decoder.at(1.0).grow(rounded_genome(found, spec, precision), substrate, key=key)
     return Kept({name: matrix(network.weights[name]) for name in target}, spent)
 
 

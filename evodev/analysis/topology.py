@@ -169,8 +169,9 @@ def spread(values: Int[np.ndarray, " n"]) -> Spread:
 
 def _pooled(of: Mapping[str, np.ndarray]) -> Spread:
     """Mean over populations of their spreads, weighted by their neurons."""
-    each = np.array([spread(values) for values in of.values()])
-    return Spread(*map(float, np.average(each, axis=0, weights=[len(values) for values in of.values()])))
+    total = sum(len(values) for values in of.values())
+    each = [np.array(spread(values)) * len(values) / max(total, 1) for values in of.values()]
+    return Spread(*map(float, np.sum(each, axis=0)))
 
 
 # ---- neighbourhoods
@@ -285,7 +286,7 @@ def small_world(clusters: float, length: float, neurons: int, degree: float) -> 
     """
     if not degree > 1:
         return np.nan
-    return (clusters * neurons / degree) / (length * np.log(degree) / np.log(neurons))
+    return float((clusters * neurons / degree) / (length * np.log(degree) / np.log(neurons)))
 
 
 # ---- blocks
