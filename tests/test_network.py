@@ -105,6 +105,8 @@ X = np.array([[1.0, -2.0, 3.0, 0.0]], np.float32)
         ("gauss", "none", np.exp(-(X**2))),
         ("softplus", "none", np.log1p(np.exp(X))),
         ("square", "none", np.maximum(X, 0) ** 2),
+        ("log", "none", np.log(np.abs(X) + 0.1)),
+        ("exp", "none", np.exp(X)),
         ("linear", "standard", (X - 0.5) / np.sqrt(3.25)),
         ("linear", "unit", X / np.sqrt(14)),
         ("linear", "types", X / (0.2 + np.sqrt([[2.5, 2.5, 4.5, 4.5]]))),
@@ -172,9 +174,13 @@ def test_shared_weights_compute_what_their_matrix_computes(rng: np.random.Genera
         return jnp.asarray(rng.normal(size=shape), jnp.float32)
 
     forms: list[Weights] = [KernelWeights(draw(pre, post, 4), draw(types, 2, 4)), PoolWeights(draw(pre, post, types))]
-    x = draw(3, pre * types)
-    for weights in [*forms, draw(pre * types, post)]:
-        np.testing.assert_allclose(transmit(x, weights), x @ matrix(weights), rtol=1e-4, atol=1e-4)
+
+    @jax.jit  # one program an example, rather than one an operation
+    def both(x: jax.Array, forms: list[Weights]) -> list[tuple[jax.Array, jax.Array]]:
+        return [(transmit(x, weights), x @ matrix(weights)) for weights in forms]
+
+    for sent, expected in both(draw(3, pre * types), [*forms, draw(pre * types, post)]):
+        np.testing.assert_allclose(sent, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_kernel_weights_by_hand() -> None:

@@ -1,12 +1,15 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evodev.ranking import top_and_cutoff, top_exactly
+from evodev import ranking
 
-numbers = st.lists(st.floats(-3, 3, width=16), min_size=1, max_size=12)
+# a program for each length
+numbers = st.sampled_from([1, 2, 7, 12]).flatmap(lambda n: st.lists(st.floats(-3, 3, width=16), min_size=n, max_size=n))
+top_and_cutoff, top_exactly = jax.jit(ranking.top_and_cutoff), jax.jit(ranking.top_exactly)
 
 
 @given(numbers, st.integers(0, 14))

@@ -9,8 +9,9 @@ kept takes log2 of their possible choices (Cover 1973, IEEE Trans. Inf. Theory 1
 follows from the budget. Whatever a reader can draw from a seed (random directions, random places) is free.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -22,10 +23,11 @@ from scipy.special import gammaln
 from evodev.baselines.distilled import mismatch
 from evodev.compress import descend, fit
 from evodev.decoders import Decoder
+from evodev.genome import GenomeSpec
 from evodev.models import kernels_of
-from evodev.network import Forward, Network, matrix
+from evodev.network import matrix
 from evodev.substrate import Substrate
-from evodev.types import Inputs, Key, Matrix, Scalar
+from evodev.types import Genome, Inputs, Key, Matrix, Outputs, Scalar
 
 SCALE_BITS = 32
 """Of a number that scales others, where kernels or genes have to keep their sizes relative to each other."""
@@ -205,6 +207,17 @@ strength; the same with their values; as many random directions; all singular va
 # ---- by training
 
 
+def genome_bits(spec: GenomeSpec, precision: int) -> dict[str, int]:
+    """Bits of a genome whose numbers are rounded, with a scale for each gene."""
+    return {"numbers": spec.size * _checked(precision), "scales": SCALE_BITS * len(spec.genes)}
+
+
+def rounded_genome(genome: Genome, spec: GenomeSpec, precision: int) -> Genome:
+    """A genome with the numbers of every gene :func:`rounded`."""
+    values = np.asarray(genome)
+    return jnp.concatenate([jnp.asarray(rounded(values[part], precision)) for part in spec.slices.values()])
+
+
 def fitted(
     decoder: Decoder,
     substrate: Substrate,
@@ -232,24 +245,27 @@ def fitted(
         ValueError: if the genome takes more bits than there are.
     """
     spec = decoder.genome_spec(substrate)
-    spent = {"numbers": spec.size * _checked(precision), "scales": SCALE_BITS * len(spec.genes)}
+    spent = genome_bits(spec, precision)
     if sum(spent.values()) > bits:
         raise ValueError(f"fitted: the genome takes {sum(spent.values())} bits of {bits}; choose a decoder of fewer genes")
     kernels = kernels_of(of)
     target = {p.name: kernels[p.name] for p in substrate.grown}
     found = fit(decoder, substrate, target, steps=steps, key=key, optimiser=optimiser).genome
-    written = jnp.concatenate([jnp.asarray(rounded(np.asarray(found[part]), precision)) for part in spec.slices.values()])
-    network = decoder.at(1.0).grow(written, substrate, key=key)
+    network = decoder.at(1.0).grow(rounded_genome(found, spec, precision), substrate, key=key)
     return Kept({name: matrix(network.weights[name]) for name in target}, spent)
 
 
+Apply = Callable[[dict[str, Matrix], Inputs], Outputs]
+"""What a network of these kernels answers."""
+
+
 def distilled(
-    teacher: Network,
-    forward: Forward,
+    teacher: Mapping[str, Matrix],
+    apply: Apply,
     inputs: Inputs,
     bits: int,
     *,
-    names: list[str],
+    names: Sequence[str],
     problem: str = "classification",
     precision: int = 8,
     steps: int,
@@ -260,11 +276,11 @@ def distilled(
     """Weights in random places, as many as can be paid for, trained until the network answers as the teacher does.
 
     Places are drawn from a seed, and so are free. The teacher's answers to the inputs are soft labels (Hinton et al. 2015,
-    arXiv 1503.02531). What is not kept, a read-out say, begins as the teacher's and learns along; biases stay the teacher's.
+    arXiv 1503.02531). Kernels that are not kept, a read-out say, begin as the teacher's and learn along.
 
     Args:
-        teacher: weights as matrices.
-        forward: what a network answers: ``partial(network.forward, substrate)``, or ``models.model_forward``.
+        teacher: all kernels by name.
+        apply: what they answer, ``apply(kernels, inputs)``; the same function again, and nothing is compiled again.
         inputs: that the teacher is asked, without labels.
         bits: that may be spent on the kernels kept.
         names: of those kernels.
@@ -275,24 +291,40 @@ def distilled(
         key: of places, first weights and batches.
         optimiser: as in ``compress.descend``.
     """
-    kernels = kernels_of(teacher)
-    every = sum(kernels[name].size for name in names)
-    key_places, key_start, key_train = jax.random.split(key, 3)
+    every = sum(teacher[name].size for name in names)
+    key_start, key_train, *key_places = jax.random.split(key, 2 + len(names))
     masks = {}
-    for i, name in enumerate(names):
-        k = min(kernels[name].size, bits * kernels[name].size // every // _checked(precision))
-        places = jax.random.permutation(jax.random.fold_in(key_places, i), kernels[name].size) < k
-        masks[name] = places.reshape(kernels[name].shape).astype(jnp.float32)
+    for name, key_own in zip(names, key_places, strict=True):
+        k = min(teacher[name].size, bits * teacher[name].size // every // _checked(precision))
+        places = jax.random.permutation(key_own, teacher[name].size) < k
+        masks[name] = places.reshape(teacher[name].shape).astype(jnp.float32)
     noise = {name: jax.random.normal(jax.random.fold_in(key_start, i), masks[name].shape) for i, name in enumerate(names)}
-    start = dict(teacher.weights) | {name: seeded({name: masks[name] * noise[name]}, key=key_start)[name] for name in names}
-
-    def student(weights: dict[str, Any]) -> Network:
-        return replace(teacher, weights=weights | {name: weights[name] * masks[name] for name in names})
-
-    def loss(weights: dict[str, Any], progress: Scalar, *, key: Key) -> Scalar:
-        asked = inputs[jax.random.randint(key, (batch,), 0, len(inputs))]
-        return mismatch(problem, forward(student(weights), asked), forward(teacher, asked))
-
-    trained = student(descend(loss, start, steps=steps, key=key_train, optimiser=optimiser)[0]).weights
+    start = seeded({name: masks[name] * noise[name] for name in names}, key=key_start)
+    trained = _taught(dict(teacher), start, masks, inputs, key_train, apply, problem, steps, batch, optimiser)
     kept = {name: jnp.asarray(rounded(np.asarray(trained[name]), precision)) for name in names}
     return Kept(kept, {"numbers": precision * sum(int(mask.sum()) for mask in masks.values())})
+
+
+@partial(jax.jit, static_argnums=(5, 6, 7, 8, 9))
+def _taught(
+    teacher: dict[str, Matrix],
+    start: dict[str, Matrix],
+    masks: dict[str, Matrix],
+    inputs: Inputs,
+    key: Key,
+    apply: Apply,
+    problem: str,
+    steps: int,
+    batch: int,
+    optimiser: optax.GradientTransformation | None,
+) -> dict[str, Matrix]:
+    """The masked kernels after training; compiled once for a kind of network."""
+
+    def masked(kernels: dict[str, Matrix]) -> dict[str, Matrix]:
+        return kernels | {name: kernels[name] * mask for name, mask in masks.items()}
+
+    def loss(kernels: dict[str, Matrix], progress: Scalar, *, key: Key) -> Scalar:
+        asked = inputs[jax.random.randint(key, (batch,), 0, len(inputs))]
+        return mismatch(problem, apply(masked(kernels), asked), apply(teacher, asked))
+
+    return masked(descend(loss, teacher | start, steps=steps, key=key, optimiser=optimiser)[0])

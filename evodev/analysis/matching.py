@@ -16,7 +16,7 @@ from evodev.network import Network, matrix
 from evodev.substrate import Substrate
 from evodev.types import Array, Float
 
-Kernel = Float[np.ndarray | Array, "pre post"]
+Kernel = Float[np.ndarray | Array, "_ _"]
 Orders = list[np.ndarray]
 """A permutation for each population of the chain, ends included: neuron ``i`` of the one is ``order[i]`` of the other."""
 

@@ -42,7 +42,7 @@ def spectra(kernels: Mapping[str, Matrix]) -> dict[str, Spectrum]:
     return {name: Spectrum(values, effective_rank(values), stable_rank(values)) for name, values in found.items()}
 
 
-def directions(kernel: Matrix, k: int) -> tuple[Basis, Basis]:
+def directions(kernel: Matrix, k: int) -> tuple[Float[Array, "pre k"], Float[Array, "post k"]]:
     """The first ``k`` singular directions: among the senders (pre, k), and what each becomes among the receivers (post, k).
 
     Raises:

@@ -1,8 +1,9 @@
 """The wiring of a network as a graph, described by what no renaming of neurons can change.
 
-A :class:`Graph` is read off a grown network (:func:`of_network`), any pytree of weights (:func:`of_params`), the mask of one
-projection (:func:`of_mask`) or an adjacency (:func:`of_adjacency`). :func:`describe` says all there is to say in numbers; what
-they are worth only null models tell (``analysis.nulls``). Computed with numpy, for up to a few thousand neurons.
+A :class:`Graph` is read off a grown network (:func:`of_network`), masks on a substrate (:func:`of_masks`), any pytree of
+weights (:func:`of_params`), the mask of one projection (:func:`of_mask`) or an adjacency (:func:`of_adjacency`).
+:func:`describe` says all there is to say in numbers; what they are worth only null models tell (``analysis.nulls``). Computed
+with numpy, for up to a few thousand neurons.
 """
 
 from collections.abc import Mapping
@@ -89,9 +90,18 @@ def of_network(network: Network, substrate: Substrate) -> Graph:
     masks = {}
     for p in substrate.projections:
         mask, sources = network.masks[p.name], network.sources.get(p.name)
-        whole = mask if sources is None else scatter(mask, sources, substrate.population(p.pre).size)
-        masks[p.name] = (np.asarray(whole) > 0)[np.ix_(alive[p.pre], alive[p.post])]
-    return _on(substrate, masks, {p.name: p.coordinates[alive[p.name]] for p in substrate.populations})
+        masks[p.name] = np.asarray(mask if sources is None else scatter(mask, sources, substrate.population(p.pre).size))
+    whole = of_masks(masks, substrate)
+    masks = {name: mask[np.ix_(*(alive[end] for end in whole.ends[name]))] for name, mask in whole.masks.items()}
+    sizes = {name: len(alive[name]) for name in whole.sizes}
+    return Graph(masks, whole.ends, sizes, {name: at[alive[name]] for name, at in whole.places.items()})
+
+
+def of_masks(masks: Masks, substrate: Substrate) -> Graph:
+    """All neurons of a substrate, and a synapse wherever the mask (pre, post) of a projection is not zero."""
+    ends = {p.name: (p.pre, p.post) for p in substrate.projections}
+    places = {p.name: p.coordinates for p in substrate.populations}
+    return Graph({n: np.asarray(masks[n]) != 0 for n in ends}, ends, {n: len(at) for n, at in places.items()}, places)
 
 
 def of_params(params: Any, *, density: float | None = None, pattern: Pattern | None = None) -> Graph:
@@ -99,7 +109,7 @@ def of_params(params: Any, *, density: float | None = None, pattern: Pattern | N
 
     Args:
         params: as of ``models.from_params``.
-        density: keep this share of all weights, the largest of each kernel's own root mean square; for dense networks.
+        density: keep this share of all weights, those largest beside their own kernel's root mean square; for dense networks.
         pattern: which leaves are kernels.
 
     Raises:
@@ -112,12 +122,7 @@ def of_params(params: Any, *, density: float | None = None, pattern: Pattern | N
     if density is not None:
         scores = {name: w / max(float(np.sqrt((w**2).mean())), 1e-30) for name, w in sizes.items()}
         sizes = strongest(scores, round(density * substrate.synapses))
-    return _on(substrate, {n: w > 0 for n, w in sizes.items()}, {p.name: p.coordinates for p in substrate.populations})
-
-
-def _on(substrate: Substrate, masks: Masks, places: Mapping[str, np.ndarray]) -> Graph:
-    ends = {p.name: (p.pre, p.post) for p in substrate.projections}
-    return Graph(dict(masks), ends, {name: len(at) for name, at in places.items()}, dict(places))
+    return of_masks(sizes, substrate)
 
 
 def of_mask(mask: Any) -> Graph:
@@ -164,8 +169,9 @@ def spread(values: Int[np.ndarray, " n"]) -> Spread:
 
 def _pooled(of: Mapping[str, np.ndarray]) -> Spread:
     """Mean over populations of their spreads, weighted by their neurons."""
-    each = np.array([spread(values) for values in of.values()])
-    return Spread(*map(float, np.average(each, axis=0, weights=[len(values) for values in of.values()])))
+    total = sum(len(values) for values in of.values())
+    each = [np.array(spread(values)) * len(values) / max(total, 1) for values in of.values()]
+    return Spread(*map(float, np.sum(each, axis=0)))
 
 
 # ---- neighbourhoods
@@ -280,7 +286,7 @@ def small_world(clusters: float, length: float, neurons: int, degree: float) -> 
     """
     if not degree > 1:
         return np.nan
-    return (clusters * neurons / degree) / (length * np.log(degree) / np.log(neurons))
+    return float((clusters * neurons / degree) / (length * np.log(degree) / np.log(neurons)))
 
 
 # ---- blocks
@@ -293,12 +299,12 @@ def communities(graph: Graph) -> Int[np.ndarray, " n"]:
     millionth more where many walks lead through its ends, so that ties are broken alike whatever neurons are called.
     """
     n = graph.neurons
-    if not graph.synapses:
+    if not graph.undirected.nnz:
         return np.arange(n)
-    walks = [graph.undirected.sum(1)]
+    walks = [np.asarray(graph.undirected.sum(1))]
     for _ in range(3):
         walks.append(graph.undirected @ walks[-1] / walks[-1].max())
-    sight = sum(w / w.max() for w in walks) if walks[0].max() else np.zeros(n)
+    sight = np.sum([w / w.max() for w in walks], axis=0)
     pre, post = graph.undirected.nonzero()
     weighted = sp.csr_array((1 + 1e-6 * sight[pre] * sight[post], (pre, post)), (n, n))
     labels, waiting = np.zeros(n, int), [np.arange(n)]

@@ -76,13 +76,17 @@ def test_pairs_in_tiles_are_the_same_pairs(monkeypatch: pytest.MonkeyPatch) -> N
     def slope(genome: jax.Array) -> jax.Array:
         return jax.grad(lambda g: (both(g) ** 3).sum())(genome)
 
+    def compiled(genome: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return jax.jit(lambda genome: (both(genome), slope(genome)))(genome)
+
     genome = spec.init(key=KEY)
-    whole = both(genome), slope(genome)
+    whole = compiled(genome)
     # two neurons a tile: four tiles, the last one not full
     monkeypatch.setattr("evodev.decoders.wiring.pairwise.TILE", 6)
     assert "scan" in str(jax.make_jaxpr(both)(genome))
-    np.testing.assert_allclose(both(genome), whole[0], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(slope(genome), whole[1], rtol=1e-4, atol=1e-5)
+    tiled = compiled(genome)
+    np.testing.assert_allclose(tiled[0], whole[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(tiled[1], whole[1], rtol=1e-4, atol=1e-5)
 
 
 def test_a_network_for_biases_may_be_smaller() -> None:
