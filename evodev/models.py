@@ -236,6 +236,22 @@ def read_params(substrate: Substrate, params: Any) -> dict[str, Matrix]:
     return {p.name: jnp.asarray(leaf).reshape(substrate.shape(p)) for p, leaf in _kernels(substrate, params).values()}
 
 
+def kernels_of(of: Any, pattern: Pattern | None = None) -> dict[str, Matrix]:
+    """The kernels of a network by projection, or of a parameter pytree by path (:func:`from_params`), as matrices (pre, post).
+
+    Raises:
+        ValueError: if there are none that the pattern chooses, or the network lies in a sparse form.
+    """
+    if not isinstance(of, Network):
+        substrate = from_params(of, pattern=pattern)
+        values = read_params(substrate, of)
+        return {p.kernel: values[p.name] for p in substrate.projections}
+    if of.sources:
+        raise ValueError("network: lies in a sparse form; grow it again, as matrices")
+    names = of.weights if pattern is None else matching(of.weights, pattern, "projection")
+    return {name: matrix(of.weights[name]) for name in names}
+
+
 def write_params(substrate: Substrate, network: Network, params: Any) -> Any:
     """A grown network written into a parameter pytree of the shape it was read off (:func:`from_params`).
 

@@ -194,6 +194,9 @@ _ACTIVATE: dict[str, Callable[[Array], Array]] = {
     "softplus": jax.nn.softplus,
     "square": lambda x: jax.nn.relu(x) ** 2,
     "gelu": jax.nn.gelu,
+    # kept finite: a logarithm that does not end at 0, an exponential that goes no further than e^10
+    "log": lambda x: jnp.log(jnp.abs(x) + 0.1),
+    "exp": lambda x: jnp.exp(jnp.minimum(x, 10.0)),
 }
 
 

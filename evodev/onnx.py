@@ -63,6 +63,10 @@ def _activate(g: _Graph, name: str, x: str) -> str:
             return g.squares(g.op("Relu", x))
         case "gelu":
             return g.op("Gelu", x, approximate="tanh")
+        case "log":
+            return g.op("Log", g.op("Add", g.op("Abs", x), g.constant(0.1, "add 0.1")))
+        case "exp":
+            return g.op("Exp", g.op("Min", x, g.constant(10.0, "at most 10")))
     raise ValueError(f"onnx: activation {name!r} cannot be exported; evodev.onnx has to say how")
 
 

@@ -26,6 +26,12 @@ from evodev.organism import Organism
 from evodev.processes import only_writer
 from evodev.search import SearchState
 
+COMPARED = ("task", "samples", "judged", "arms", "ledger")
+"""What a comparison must say to be shown."""
+
+COMPARED_ARM = ("role", "synapses", "curves", "scores")
+"""What each of its arms must say."""
+
 CONFIG_SCHEMA = 1
 CHAMPION_SCHEMA = 2
 """1 had no seal over champion.json, and did not say which evodev wrote it."""
@@ -181,10 +187,22 @@ class Run:
         """What comparison.json holds, or None if nothing was compared yet.
 
         Raises:
-            RunError: if it is damaged or of a later schema.
+            RunError: if it is damaged, incomplete or of a later schema.
         """
         path = self.path / "comparison.json"
-        return of_schema(read_json(path), SCHEMA_VERSION, path) if path.exists() else None
+        if not path.exists():
+            return None
+        data = of_schema(read_json(path), SCHEMA_VERSION, path)
+        arms = data.get("arms")
+        arms = arms if isinstance(arms, Mapping) else {data.get("judged"): None}
+        parts = {"": (data, COMPARED)} | {f"arms.{name}.": (arm, COMPARED_ARM) for name, arm in arms.items()}
+        for name, (part, asked) in parts.items():
+            missing = [key for key in asked if not isinstance(part, Mapping) or key not in part]
+            if missing:
+                raise RunError(
+                    f"run: {path} lacks {name}{missing[0]}; move it away and compare again: evodev compare {self.path}"
+                )
+        return data
 
     def manifest(self) -> dict[str, Any]:
         """What manifest.json holds.

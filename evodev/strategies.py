@@ -127,6 +127,7 @@ def maximise(
     *,
     key: Key,
     initial: Genome | None = None,
+    numbered: bool = False,
 ) -> tuple[Genome, Genome, Array]:
     """Move genomes by a strategy towards a high score, whatever the score is of; one compiled program.
 
@@ -139,6 +140,7 @@ def maximise(
         generations: how many.
         key: of everything that is drawn.
         initial: genome to start from; zeros if not given.
+        numbered: the score is also told the number of the generation (``generation=``), for worlds that change meanwhile.
 
     Returns:
         The best genome seen, the centre of the search at its end, and the best score of each generation.
@@ -154,11 +156,11 @@ def maximise(
     key_init, key_run = jax.random.split(key)
     initial = jnp.zeros(size) if initial is None else initial
 
-    def generation(carry: Any, key: Key) -> tuple[Any, Array]:
-        state, best, best_score = carry
+    def generation(carry: Any, now: tuple[Key, Array]) -> tuple[Any, Array]:
+        (state, best, best_score), (key, number) = carry, now
         key_ask, key_score, key_tell = jax.random.split(key, 3)
         genomes, state = algorithm.ask(key_ask, state, params)
-        scores = score(genomes, key=key_score)
+        scores = score(genomes, key=key_score, **({"generation": number} if numbered else {}))
         finite = jnp.isfinite(scores)
         scores = jnp.where(finite, scores, jnp.where(finite, scores, jnp.inf).min(initial=1e9))
         state, _ = algorithm.tell(key_tell, genomes, -scores, state, params)
@@ -170,7 +172,7 @@ def maximise(
     def run(initial: Genome, key_init: Key, keys: Array) -> tuple[Genome, Genome, Array]:
         state = algorithm.init(key_init, initial, params)
         carry = strong(state), initial, jnp.asarray(-jnp.inf)
-        (state, best, _), history = jax.lax.scan(generation, carry, keys)
+        (state, best, _), history = jax.lax.scan(generation, carry, (keys, jnp.arange(generations)))
         return best, state.mean, history
 
     return run(initial, key_init, jax.random.split(key_run, generations))

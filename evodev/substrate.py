@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-ACTIVATIONS = ("linear", "relu", "abs", "tanh", "sin", "gauss", "softplus", "square", "gelu")
+ACTIVATIONS = ("linear", "relu", "abs", "tanh", "sin", "gauss", "softplus", "square", "gelu", "log", "exp")
 NORMALISATIONS = ("none", "standard", "unit", "types")
 
 

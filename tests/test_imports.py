@@ -68,6 +68,7 @@ HELPED = {
     ("learners.actor_critic", "learners.gradient"),
     ("learners.rewiring", "learners.gradient"),
     ("learners.structural", "learners.gradient"),
+    ("learners.elastic", "learners.gradient"),
     ("learners.critical_period", "learners.rewiring"),
     ("learners.structural", "learners.rewiring"),
     ("learners.gradient", "learners.plasticity"),

@@ -105,6 +105,8 @@ X = np.array([[1.0, -2.0, 3.0, 0.0]], np.float32)
         ("gauss", "none", np.exp(-(X**2))),
         ("softplus", "none", np.log1p(np.exp(X))),
         ("square", "none", np.maximum(X, 0) ** 2),
+        ("log", "none", np.log(np.abs(X) + 0.1)),
+        ("exp", "none", np.exp(X)),
         ("linear", "standard", (X - 0.5) / np.sqrt(3.25)),
         ("linear", "unit", X / np.sqrt(14)),
         ("linear", "types", X / (0.2 + np.sqrt([[2.5, 2.5, 4.5, 4.5]]))),

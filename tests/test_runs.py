@@ -104,6 +104,21 @@ def test_results_of_another_schema_are_refused(run: Run, name: str) -> None:
         getattr(run, name)()
 
 
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ({}, "lacks task"),
+        ({"task": "t", "samples": [], "judged": "a", "ledger": {}, "arms": []}, "lacks arms.a"),
+        ({"task": "t", "samples": [], "judged": "a", "ledger": {}, "arms": {"a": {"role": "evolved"}}}, "lacks arms.a.synapses"),
+        ({"task": "t", "samples": [], "judged": "a", "ledger": {}, "arms": {"a": None}}, "lacks arms.a.role"),
+    ],
+)
+def test_an_incomplete_comparison_is_refused_with_what_it_lacks(run: Run, held: object, message: str) -> None:
+    (run.path / "comparison.json").write_text(json.dumps(held))
+    with pytest.raises(RunError, match=message):
+        run.comparison()
+
+
 def test_a_missing_configuration_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="config: no file"):
         load_experiment(tmp_path / "none.yaml")

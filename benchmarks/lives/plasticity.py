@@ -43,6 +43,7 @@ from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.direct import Direct
 from evodev.evaluation import evaluate_organism, sample_lives
 from evodev.fitness import Fitness, retention
+from evodev.genome import branch
 from evodev.learners import Gradient
 from evodev.learners.plasticity import gates
 from evodev.lifetime import probe_steps
@@ -149,11 +150,9 @@ def dealt(organism: Organism, genome: np.ndarray, seed: int) -> np.ndarray:
     return out
 
 
-@cache
-def searcher(name: str, replays: bool, evolved: tuple[int, ...]) -> Callable[[jax.Array, jax.Array], jax.Array]:
-    """Compiled: (genome at the start, key) -> the centre of the search at its end; one program for all seeds."""
-    own, places = world(name), np.array(evolved)
-    organism, steps = own.organism(replays), own.task.steps
+def search_program(own: World, organism: Organism, places: np.ndarray) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """Compiled: (genome at the start, key) -> the centre of the search at its end, only these places evolved."""
+    steps = own.task.steps
     schedule = (0, steps) if own.fitness.measure == "final" else probe_steps(steps, 8)
     strategy = Strategy("SNES", population=64, sigma=0.2)
     chunk = choose_chunk(organism, own.task, subjects=64, lives=own.lives)
@@ -173,10 +172,14 @@ def searcher(name: str, replays: bool, evolved: tuple[int, ...]) -> Callable[[ja
 
 
 @cache
-def tester(name: str, replays: bool) -> Callable[[jax.Array], dict[str, jax.Array]]:
+def searcher(name: str, replays: bool, evolved: tuple[int, ...]) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """One :func:`search_program` for all seeds."""
+    return search_program(world(name), world(name).organism(replays), np.array(evolved))
+
+
+def test_program(own: World, organism: Organism) -> Callable[[jax.Array], dict[str, jax.Array]]:
     """Compiled: genome -> its measures, means over the held-out lives, the same for all arms; and its plastic share."""
-    own = world(name)
-    organism, schedule = own.organism(replays), probe_steps(own.task.steps, 8)
+    schedule = probe_steps(own.task.steps, 8)
     chunk = choose_chunk(organism, own.task, subjects=1, lives=own.test_lives)
 
     @jax.jit
@@ -184,7 +187,9 @@ def tester(name: str, replays: bool) -> Callable[[jax.Array], dict[str, jax.Arra
         lives = sample_lives(own.task, "test", own.test_lives, key=jax.random.key(4242))
         log = evaluate_organism(organism, genome[None], own.task, lives, schedule, key=jax.random.key(7), chunk=chunk)
         network, genes = organism.develop(genome, key=jax.random.key(0))
-        out = {f"share {k}": v.mean() for k, v in gates(genes, network, organism.substrate, by_synapse=True).items()}
+        # a learner that wraps another has the other's genes under a name of their own
+        gate = gates(branch(genes, "learner") or genes, network, organism.substrate, by_synapse=True)
+        out = {f"share {k}": v.mean() for k, v in gate.items()}
         out |= {"loss": log.loss[0, :, -1].mean(), "failed": log.failed.mean(), "curve": log.loss[0].mean(0)}
         if log.phases is not None:
             out |= {"retention": retention(log, schedule).mean(), "accuracy": log.score[0, :, -1].mean()}
@@ -192,6 +197,12 @@ def tester(name: str, replays: bool) -> Callable[[jax.Array], dict[str, jax.Arra
         return out
 
     return test
+
+
+@cache
+def tester(name: str, replays: bool) -> Callable[[jax.Array], dict[str, jax.Array]]:
+    """One :func:`test_program` for all seeds."""
+    return test_program(world(name), world(name).organism(replays))
 
 
 def told(name: str, genome: np.ndarray, *, replays: bool = False) -> dict[str, Any]:

@@ -47,9 +47,9 @@ def answers(organism: Organism, born: tuple[Network, Genes], life: Life, *, key:
     return jax.lax.scan(step, learner.init(genes, network, substrate, key=key), (life.inputs, life.targets))[1]
 
 
-def mismatch(task: Task, student: Array, teacher: Array) -> Scalar:
+def mismatch(problem: str, student: Array, teacher: Array) -> Scalar:
     """Mean divergence of class probabilities from the teacher's, or mean squared difference of values."""
-    if task.problem == "regression":
+    if problem == "regression":
         return ((student - teacher) ** 2).mean()
     told = jax.nn.softmax(teacher)
     return (told * (jax.nn.log_softmax(teacher) - jax.nn.log_softmax(student))).sum(-1).mean()
@@ -79,7 +79,7 @@ def advance(
 
         def one(life: Life) -> Scalar:
             said = answers(organism, Worn(organism)((genome, masks), key=key_live), life, key=key_live)
-            return mismatch(task, said, answers(organism, organism.develop(teacher, key=key_live), life, key=key_live))
+            return mismatch(task.problem, said, answers(organism, organism.develop(teacher, key=key_live), life, key=key_live))
 
         return jax.vmap(one)(sample_lives(task, "train", meta.lives, key=key_lives)).mean()
 

@@ -3,6 +3,7 @@
 from evodev.learners.actor_critic import ActorCritic
 from evodev.learners.base import Learner
 from evodev.learners.critical_period import CriticalPeriod
+from evodev.learners.elastic import Elastic
 from evodev.learners.episodic import Episodic
 from evodev.learners.gradient import Gradient
 from evodev.learners.hebbian import Hebbian
@@ -22,6 +23,7 @@ LEARNERS: dict[str, type[Learner]] = {
     "actor_critic": ActorCritic,
     "critical_period": CriticalPeriod,
     "structural": Structural,
+    "elastic": Elastic,
     "lndp": LNDP,
     "innate": NoLearning,
     "in_context": InContext,
@@ -32,6 +34,7 @@ __all__ = [
     "LNDP",
     "ActorCritic",
     "CriticalPeriod",
+    "Elastic",
     "Episodic",
     "Gradient",
     "Hebbian",

@@ -28,10 +28,10 @@ SETTING = Setting(
 
 def test_a_mismatch_is_none_only_where_both_say_the_same() -> None:
     teacher, shifted, other = jnp.array([[0.0, 1.0]]), jnp.array([[3.0, 4.0]]), jnp.array([[1.0, 0.0]])
-    assert float(mismatch(Blobs(), shifted, teacher)) == pytest.approx(0, abs=1e-6)
+    assert float(mismatch("classification", shifted, teacher)) == pytest.approx(0, abs=1e-6)
     p = 1 / (1 + np.exp(-1))  # log-odds of 1 for the second class; their difference is 2 p - 1 a nat
-    assert float(mismatch(Blobs(), other, teacher)) == pytest.approx(2 * p - 1, rel=1e-4)
-    assert float(mismatch(Line(), other, teacher)) == pytest.approx(1.0)
+    assert float(mismatch("classification", other, teacher)) == pytest.approx(2 * p - 1, rel=1e-4)
+    assert float(mismatch("regression", other, teacher)) == pytest.approx(1.0)
 
 
 def test_a_student_with_fewer_synapses_comes_to_answer_as_its_teacher() -> None:

@@ -1,0 +1,269 @@
+"""Claim 14: the same knowledge in equal bits, as a smaller student or as a genome that grows a large one.
+
+A teacher (64-64-64-10, ReLU) learns 8x8 digits. What it answers to its own training images is told to students, and nothing
+else (soft labels), within so many bits. Independent variable: bits (6 a number, to which all are rounded).
+
+Arms. Students: a narrow chain of that many weights (64-h-10); the teacher's own shape with that many weights in random
+places, which cost nothing to say; and, as a genome of waves over pixels knows that pixels lie on a grid, narrow chains that see
+the image's lowest 6 or 15 cosines in place of pixels. Genomes, trained by gradient through development to grow the teacher's
+shape: GEM (what every neuron expresses, and rules) and a cosine transform (waves over pixels and neurons). At each budget the
+better student and the better genome are chosen on validation images.
+
+Measure: accuracy on unseen images at birth, that is before any learning of their own; and, reported, after 100 steps of learning
+from 100 labelled images. Expected, before the run: the genome is better at the fewest bits (+) and worse at the most (-). All
+have the same steps of training, at the rates of benchmarks/papers/compression.py. There was no pilot. A quick run
+was seen before the full one, after which the students on waves were added, so that students have the genome's geometry too;
+expectations and margins stayed.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
+from itertools import count
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from matplotlib.figure import Figure
+
+from benchmarks.hypotheses.chains import Examples, Kernels, answer, he, largest, taught
+from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
+from benchmarks.papers.compression import schedule
+from benchmarks.papers.images import digits
+from evodev.analysis.extraction import SCALE_BITS, distilled, genome_bits, rounded, rounded_genome
+from evodev.baselines.distilled import mismatch
+from evodev.compress import descend, train_genome
+from evodev.decoders import Decoder
+from evodev.decoders.cells.cosine import CosineBasis, cosine_basis
+from evodev.decoders.cells.table import ExpressionTable
+from evodev.decoders.sparsity import AllSynapses
+from evodev.decoders.wiring.bilinear import Bilinear
+from evodev.network import Network, forward
+from evodev.statistics import interval
+from evodev.substrate import Population, mlp
+from evodev.types import Array, Inputs, Key, Outputs, Scalar
+
+SIZES, PRECISION, BATCH, VALIDATION = (64, 64, 64, 10), 6, 64, 237
+CHAIN = mlp(SIZES)
+SUBSTRATE = replace(CHAIN, populations=(Population("input", (8, 8), activation="linear"), *CHAIN.populations[1:]))
+STUDENTS = ("narrow", "random places", "narrow on 6 waves", "narrow on 15 waves")
+GENOMES = ("expression table", "cosines")
+SEEN = {"narrow": (0, SIZES[0]), "narrow on 6 waves": (3, 6), "narrow on 15 waves": (5, 15)}
+"""Order of the waves that a narrow student sees, and how many numbers those are."""
+RATES = {"student": 0.003, "expression table": 0.1, "cosines": 0.1}
+WAVES = ((2, 2), (2, 4), (3, 5), (4, 7), (5, 10), (6, 14), (7, 20), (8, 28), (8, 40))
+"""Cosines of order below these over pixels and over hidden neurons; all ten over the outputs."""
+
+
+def gem(genes: int) -> Decoder:
+    """An expression table with rules of each projection's own."""
+    return Decoder(ExpressionTable(genes), Bilinear(scaled=True), AllSynapses())
+
+
+def cosines(order: int) -> Decoder:
+    """The lowest coefficients of each kernel's cosine transform."""
+    pixels, inner = WAVES[order]
+    return Decoder(CosineBasis((pixels, inner, inner, SIZES[-1])), Bilinear(scaled=True), AllSynapses())
+
+
+OFFERS = {"expression table": lambda: map(gem, count(1)), "cosines": lambda: map(cosines, range(len(WAVES)))}
+
+
+@cache
+def template() -> Network:
+    """A network of the teacher's shape, whose numbers do not matter."""
+    decoder = gem(1)
+    with jax.ensure_compile_time_eval():
+        return decoder.grow(jnp.zeros(decoder.genome_spec(SUBSTRATE).size), SUBSTRATE, key=jax.random.key(0))
+
+
+def grown_answer(params: tuple[Kernels, Any], inputs: Inputs) -> Outputs:
+    """What a grown network says, of its weights and biases."""
+    return forward(SUBSTRATE, replace(template(), weights=params[0], biases=params[1]), inputs)
+
+
+@cache
+def seeing(order: int) -> Callable[..., Outputs]:
+    """What a chain says that sees the cosines of total order below this in place of pixels; pixels for 0."""
+    waves = cosine_basis(SUBSTRATE.input, order) / SIZES[0] ** 0.5
+    return (lambda kernels, inputs: answer(kernels, inputs @ waves)) if order else answer
+
+
+@partial(jax.jit, static_argnums=(1, 3, 4))
+def narrowed(
+    student: Kernels, apply: Callable[..., Outputs], teacher: Kernels, steps: int, rate: float, inputs: Inputs, key: Key
+) -> Kernels:
+    """A student of whatever shape after imitating the teacher."""
+
+    def loss(student: Kernels, progress: Scalar, *, key: Key) -> Scalar:
+        asked = inputs[jax.random.randint(key, (BATCH,), 0, len(inputs))]
+        return mismatch("classification", apply(student, asked), answer(teacher, asked))
+
+    return descend(loss, student, steps=steps, key=key, optimiser=schedule(rate, steps))[0]
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def genome_of(decoder: Decoder, steps: int, rate: float, teacher: Kernels, inputs: Inputs, key: Key) -> Array:
+    """A genome trained through its development to imitate the teacher."""
+
+    def loss(network: Network, free: None, *, key: Key) -> Scalar:
+        asked = inputs[jax.random.randint(key, (BATCH,), 0, len(inputs))]
+        return mismatch("classification", forward(SUBSTRATE, network, asked), answer(teacher, asked))
+
+    return train_genome(decoder, SUBSTRATE, loss, steps=steps, key=key, optimiser=schedule(rate, steps))[0]
+
+
+Pupil = tuple[Any, Callable[..., Any], int]
+"""Parameters of an arm, what computes their answers, and the bits they take."""
+
+
+def pupil(arm: str, teacher: Kernels, inputs: Array, bits: int, steps: int, key: Key) -> Pupil | None:
+    """One arm at one budget; none if the smallest takes more."""
+    if arm in SEEN:
+        order, seen = SEEN[arm]
+        width = (bits - 2 * SCALE_BITS) // PRECISION // (seen + SIZES[-1])
+        if width < 1:
+            return None
+        born = he((seen, width, SIZES[-1]), key=key)
+        found = narrowed(born, seeing(order), teacher, steps, RATES["student"], inputs, key)
+        kernels = {name: jnp.asarray(rounded(np.asarray(kernel), PRECISION)) for name, kernel in found.items()}
+        return kernels, seeing(order), PRECISION * sum(k.size for k in kernels.values()) + SCALE_BITS * len(kernels)
+    if arm == "random places":
+        free = bits - SCALE_BITS * len(teacher)
+        options: dict[str, Any] = {"names": tuple(teacher), "precision": PRECISION, "steps": steps, "batch": BATCH, "key": key}
+        found = distilled(teacher, answer, inputs, free, optimiser=student_rule(steps), **options)
+        return found.kernels, answer, found.total + SCALE_BITS * len(teacher)
+    decoder = largest(OFFERS[arm](), SUBSTRATE, bits, PRECISION)
+    if decoder is None:
+        return None
+    spec = decoder.genome_spec(SUBSTRATE)
+    genome = rounded_genome(genome_of(decoder, steps, RATES[arm], teacher, inputs, key), spec, PRECISION)
+    network = decoder.grow(genome, SUBSTRATE, key=key)
+    return (network.weights, network.biases), grown_answer, sum(genome_bits(spec, PRECISION).values())
+
+
+@cache
+def student_rule(steps: int) -> optax.GradientTransformation:
+    """The optimiser of students, the same object each time."""
+    return schedule(RATES["student"], steps)
+
+
+def accuracy(params: Any, apply: Callable[..., Any], data: Examples) -> float:
+    """Share of images named rightly."""
+    return float((apply(params, data.inputs).argmax(1) == data.labels).mean())
+
+
+def run(seed: int, budget: Budget) -> Measures:
+    """One teacher, and a pupil of every kind at every budget."""
+    order, (given, unseen) = np.random.default_rng(seed).permutation(len(digits()[0].labels)), digits()
+    mean = given.inputs.mean(0)
+    inputs, labels = 3 * (given.inputs[order] - mean), given.labels[order]
+    train, validation = (Examples(jnp.asarray(inputs[p]), jnp.asarray(labels[p]))
+                         for p in (slice(VALIDATION, None), slice(VALIDATION)))  # fmt: skip
+    test, few = Examples(jnp.asarray(3 * (unseen.inputs - mean)), jnp.asarray(unseen.labels)), Examples(*(a[:100] for a in train))
+    key_born, key_taught, key_few, *keys = jax.random.split(jax.random.key(seed), 3 + len(STUDENTS + GENOMES))
+    teacher = taught(he(SIZES, key=key_born), train, answer, 1000, 0.003, key=key_taught)
+    measures: Measures = {"teacher": accuracy(teacher, answer, test)}
+    for arm, key in zip(STUDENTS + GENOMES, keys, strict=True):
+        rows = []
+        for bits in budget["bits"]:
+            own = pupil(arm, teacher, train.inputs, bits, budget["steps"], key)
+            if own is None:  # guesses
+                rows.append({"validation": 0.0, "birth": 0.1, "learned": 0.1, "bits": 0})
+                continue
+            params, apply, spent = own
+            learned = taught(params, few, apply, 100, 0.003, key=key_few)
+            rows.append({"validation": accuracy(params, apply, validation), "birth": accuracy(params, apply, test),
+                         "learned": accuracy(learned, apply, test), "bits": spent})  # fmt: skip
+        measures[arm] = {name: [row[name] for row in rows] for name in rows[0]}
+    return measures
+
+
+def best(m: Measures, arms: tuple[str, ...], measure: str = "birth") -> np.ndarray:
+    """At each budget (budgets,) the measure of the arm that is best on validation images at birth."""
+    chosen = np.argmax([m[arm]["validation"] for arm in arms], axis=0)
+    return np.array([m[arm][measure] for arm in arms])[chosen, np.arange(len(chosen))]
+
+
+def advantage(m: Measures, measure: str = "birth") -> np.ndarray:
+    """What the genome is better (budgets,) than the student of equal bits."""
+    return best(m, GENOMES, measure) - best(m, STUDENTS, measure)
+
+
+def draw(measures: list[Measures], budget: Budget) -> Figure:
+    """Accuracy against bits at birth and after learning, and the genome's advantage."""
+    figure = Figure(figsize=(12.5, 4.4), layout="constrained")
+    panels = figure.subplots(1, 3)
+    x = np.array(budget["bits"])
+    colours = {
+        "narrow": "#c45a00",
+        "random places": "#e8a15c",
+        "narrow on 6 waves": "#2e7d32",
+        "narrow on 15 waves": "#81b784",
+        "expression table": "#0b4f9e",
+        "cosines": "#5b9bd5",
+    }
+    labels = {arm: f"student: {arm}" for arm in STUDENTS} | {arm: f"genome: {arm}" for arm in GENOMES}
+    titles = {"birth": "At birth, before any learning", "learned": "After 100 steps on 100 images"}
+    for axis, (measure, title) in zip(panels[:2], titles.items(), strict=True):
+        for arm, colour in colours.items():
+            mean, lo, hi = interval(100 * np.array([m[arm][measure] for m in measures]), 2000)
+            axis.plot(x, mean, color=colour, marker="o", markersize=4, label=labels[arm])
+            axis.fill_between(x, lo, hi, color=colour, alpha=0.2, linewidth=0)
+        axis.axhline(100 * np.mean([m["teacher"] for m in measures]), color="0.5", linestyle=":", label="teacher (282,624 bits)")
+        axis.set_ylabel("accuracy on unseen images (%)")
+        axis.set_title(title, loc="left")
+        axis.set_ylim(0, 100)
+    panels[0].legend(frameon=False, fontsize=8)
+    for measure, colour, label in (("birth", "#0b4f9e", "at birth"), ("learned", "0.55", "after learning")):
+        values = 100 * np.array([advantage(m, measure) for m in measures])
+        mean, lo, hi = interval(values, 2000)
+        panels[2].errorbar(x, mean, yerr=[mean - lo, hi - mean], color=colour, marker="o", markersize=4, capsize=3, label=label)
+        panels[2].plot(x, values.T, ".", color=colour, alpha=0.3, markersize=4)
+    panels[2].axhline(0, color="0.7", linewidth=0.8, zorder=0)
+    said = "expected: above 0 on the left,\nbelow 0 on the right"
+    panels[2].text(0.97, 0.97, said, transform=panels[2].transAxes, color="0.45", fontsize=8, ha="right", va="top")
+    panels[2].set_ylabel("genome less student (points)")
+    panels[2].set_title("Best genome less best student", loc="left")
+    panels[2].legend(frameon=False, fontsize=8, loc="lower right")
+    for axis in panels:
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(x, [f"{bits:,}" for bits in x])
+        axis.set_xlabel("bits, 6 a number")
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+CLAIM = Claim(
+    number=14,
+    name="distillation",
+    words="Distillation is us accidentally performing the compression step without understanding what we're compressing. We "
+    "deploy the student as a smaller crystal. Biology deploys the genome as a developmental program. Same compression. "
+    "Completely different decompression.",
+    hypothesis="Within few bits a genome that grows a large network keeps more of a teacher than a small student, within many "
+    "bits less.",
+    varies="bits that a teacher's knowledge may take",
+    arms=(*(f"student: {arm}" for arm in STUDENTS), "genome: expression table", "genome: cosines"),
+    measure="accuracy on unseen images at birth",
+    smallest="One teacher and one family of genomes. This is a teacher of 8,832 weights and two families, trained by gradient; "
+    "the essay speaks of a trillion weights, where the ratio of workspace to knowledge is another.",
+    contrasts=(
+        Contrast("genome less student, fewest bits", lambda m: float(advantage(m)[0]), expected="+", margin=0.02,
+                 unit="accuracy"),
+        Contrast("genome less student, most bits", lambda m: float(advantage(m)[-1]), expected="-", margin=0.005,
+                 unit="accuracy"),
+        Contrast("genome less student, fewest bits, after learning", lambda m: float(advantage(m, "learned")[0]), expected="+",
+                 margin=0.02, unit="accuracy", decides=False),
+        Contrast("genome less student, most bits, after learning", lambda m: float(advantage(m, "learned")[-1]), expected="-",
+                 margin=0.005, unit="accuracy", decides=False),
+    ),
+    budgets={
+        "quick": Budget(3, "a teacher, 6 pupils at each of 3 budgets, 300 steps", {"bits": [1024, 4096, 16384], "steps": 300}),
+        "full": Budget(10, "a teacher, 6 pupils at each of 5 budgets, 1,000 steps",
+                       {"bits": [1024, 2048, 4096, 8192, 16384], "steps": 1000}),
+    },
+    run=run,
+    draw=draw,
+)  # fmt: skip
