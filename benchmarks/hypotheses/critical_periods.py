@@ -13,7 +13,8 @@ that with it, at the end.
 Expected before the run (Achille et al. 2019, ICLR, saw it in deep networks): with a falling rate an early deficit costs more
 than a late one (+); a cyclic rate removes most of it (+ for falling less cyclic); and even at a constant rate facts of the
 first block are remembered worse than those of the last (-), infant amnesia. A pilot (seeds 100, 101) set steps and rates, and
-showed that the label of a true digit is no fact to be learned by, since the rate that suits digits passes it over.
+showed that the label of a true digit is no fact to be learned by, since the rate that suits digits passes it over; after it
+both falling rates end at a tenth of their peak, and infant amnesia is asked at the constant rate instead of the falling one.
 """
 
 from functools import cache
