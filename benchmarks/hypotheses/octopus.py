@@ -16,7 +16,7 @@ squares, blocks, modularity, hubs and wiring length, each in its deviations amon
 
 Expected, before the run: codes of champions are more alike than those of random genomes, and so are evolved codes than chosen
 random ones at equal performance; genomes of champions are no more alike than random ones. Pairs of different seeds are not
-independent of each other: they are drawn, and decide nothing. Pilots of seeds 100 and 101 set generations and the CMA's first step.
+independent of each other: they are drawn, and decide nothing. Pilots of seeds 100 and 101 set generations and CMA's first step.
 """
 
 from functools import cache
