@@ -23,7 +23,7 @@ from evodev import devices, workflow
 from evodev.experiment import to_plain
 from evodev.processes import Interrupted
 from evodev.runs import Run
-from evodev.search import Schedule
+from evodev.search import Schedule, Search
 from evodev.strategies import Strategy
 from tests.tiny import digits_experiment
 
@@ -137,10 +137,16 @@ def _assert_same_search(run: Path, wanted: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def engine() -> Search:
+    """The program of one process on four devices."""
+    return EXPERIMENT.search()
+
+
+@pytest.fixture(scope="module")
+def whole(engine: Search, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search by one process on four devices, never stopped."""
     run = Run.create(tmp_path_factory.mktemp("devices") / "whole", EXPERIMENT)
-    workflow.search(run)
+    workflow.search(run, engine=engine)
     return run.path
 
 
@@ -190,15 +196,15 @@ def test_only_the_first_process_prints_and_writes(broken: Broken) -> None:
     assert [record["generation"] for record in _metrics(broken.path)] == list(range(1, GENERATIONS + 1))
 
 
-def test_a_run_of_four_devices_resumes_on_one(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_four_devices_resumes_on_one(whole: Path, engine: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run.create(whole.parent / "fewer", EXPERIMENT)
 
-    def stop(engine: object, state: object, records: list[dict[str, float]]) -> None:
+    def stop(searching: object, state: object, records: list[dict[str, float]]) -> None:
         if records[-1]["generation"] == STOPPED:
             signal.raise_signal(signal.SIGTERM)
 
     with pytest.raises(Interrupted):
-        workflow.search(run, watch=stop)
+        workflow.search(run, engine=engine, watch=stop)
     monkeypatch.setattr(jax, "local_device_count", lambda: 1)
     workflow.search(run)
     _assert_same_search(run.path, whole)

@@ -24,7 +24,7 @@ from evodev.fitness import Fitness
 from evodev.processes import Interrupted
 from evodev.rerun import judged, prepared, rerun
 from evodev.runs import Run, load_champion
-from evodev.search import SearchState
+from evodev.search import Search, SearchState
 from tests.tiny import CHAIN, DIRECT, digits_experiment
 
 pytestmark = pytest.mark.usefixtures("one_device")
@@ -33,13 +33,21 @@ FEW = {name: BASELINES[name] for name in ("initial genome", "1-NN on inputs")}
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def engine() -> Search:
+    """The program of one device, compiled once for all searches that need not be those of another process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax, "local_device_count", lambda: 1)
+        return EXPERIMENT.search()
+
+
+@pytest.fixture(scope="module")
+def finished(engine: Search, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run searched to its end on one device, compared with few arms and reported."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jax, "local_device_count", lambda: 1)
         patch.setattr("evodev.comparison.BASELINES", FEW)
         run = Run.create(tmp_path_factory.mktemp("runs") / "finished", EXPERIMENT, command="evodev search")
-        workflow.search(run)
+        workflow.search(run, engine=engine)
         workflow.compare_run(run)
         workflow.report_run(run)
     return run
@@ -57,10 +65,10 @@ def test_a_search_leaves_metrics_a_checkpoint_and_a_champion(finished: Run) -> N
     assert champion.about["validation"] == pytest.approx(max(validation))
 
 
-def test_a_finished_search_has_nothing_left_to_do(finished: Run) -> None:
+def test_a_finished_search_has_nothing_left_to_do(finished: Run, engine: Search) -> None:
     before, metrics = (finished.path / "champion.safetensors").read_bytes(), finished.metrics()
     seen: list[int] = []
-    state = workflow.search(finished, watch=lambda engine, state, records: seen.append(1))
+    state = workflow.search(finished, engine=engine, watch=lambda engine, state, records: seen.append(1))
     assert int(state.generation) == EXPERIMENT.schedule.generations
     assert not seen
     assert (finished.path / "champion.safetensors").read_bytes() == before
@@ -68,15 +76,17 @@ def test_a_finished_search_has_nothing_left_to_do(finished: Run) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_search_is_checkpointed_and_ends_as_if_it_had_not_been(finished: Run, tmp_path: Path, number: int) -> None:
+def test_a_stopped_search_is_checkpointed_and_ends_as_if_it_had_not_been(
+    finished: Run, engine: Search, tmp_path: Path, number: int
+) -> None:
     run = Run.create(tmp_path / "stopped", EXPERIMENT)
     before = signal.getsignal(signal.SIGINT)
 
-    def stop(engine: Any, state: SearchState, records: Any) -> None:
+    def stop(searching: Any, state: SearchState, records: Any) -> None:
         os.kill(os.getpid(), number)
 
     with pytest.raises(Interrupted, match=f"go on with: evodev resume {run.path}") as caught:
-        workflow.search(run, watch=stop)
+        workflow.search(run, engine=engine, watch=stop)
     assert caught.value.code == (130 if number == signal.SIGINT else 0)
     assert signal.getsignal(signal.SIGINT) == before
     assert [record["generation"] for record in run.metrics()] == [1]
@@ -86,23 +96,24 @@ def test_a_stopped_search_is_checkpointed_and_ends_as_if_it_had_not_been(finishe
 
     # metrics beyond the checkpoint, as a kill would leave them, are written again
     run.append_metrics([{"generation": 2, "fitness_mean": 99.0}])
+    # as another process would: compiled anew
     workflow.search(Run.open(run.path))
     assert _numbers(run.metrics()) == _numbers(finished.metrics())
     assert (run.path / "champion.safetensors").read_bytes() == (finished.path / "champion.safetensors").read_bytes()
 
 
-def test_a_search_stopped_in_its_last_block_has_a_champion_and_stops(finished: Run, tmp_path: Path) -> None:
+def test_a_search_stopped_in_its_last_block_has_a_champion_and_stops(finished: Run, engine: Search, tmp_path: Path) -> None:
     run = Run.create(tmp_path / "late", EXPERIMENT)
 
-    def stop(engine: Any, state: SearchState, records: Any) -> None:
+    def stop(searching: Any, state: SearchState, records: Any) -> None:
         if int(state.generation) == EXPERIMENT.schedule.generations:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Interrupted):
-        workflow.search(run, watch=stop)
+        workflow.search(run, engine=engine, watch=stop)
     assert (run.path / "champion.safetensors").read_bytes() == (finished.path / "champion.safetensors").read_bytes()
     seen: list[int] = []
-    workflow.search(Run.open(run.path), watch=lambda engine, state, records: seen.append(1))
+    workflow.search(Run.open(run.path), engine=engine, watch=lambda engine, state, records: seen.append(1))
     assert not seen, "there is nothing left to search, so that the comparison is next"
 
 
@@ -120,33 +131,35 @@ def test_a_search_stopped_before_it_has_begun_has_lost_nothing(finished: Run, mo
     assert finished.metrics() == before
 
 
-def test_a_search_on_a_full_disk_says_so_and_goes_on_where_it_was(finished: Run, tmp_path: Path) -> None:
+def test_a_search_on_a_full_disk_says_so_and_goes_on_where_it_was(finished: Run, engine: Search, tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", EXPERIMENT)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    def fill(engine: Any, state: SearchState, records: Any) -> None:
+    def fill(searching: Any, state: SearchState, records: Any) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # files may still be made, but nothing be written into them
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workflow, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
         try:
             with pytest.raises(RunError, match=rf"checkpoint: cannot write to .*Earlier ones stay; .* evodev resume {run.path}"):
-                workflow.search(run, watch=fill)
+                workflow.search(run, engine=engine, watch=fill)
             with pytest.raises(RunError, match=rf"File too large. What was written before .* evodev resume {run.path}"):
-                workflow.search(run)
+                workflow.search(run, engine=engine)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    workflow.search(run)
+    workflow.search(run, engine=engine)
     assert _numbers(run.metrics()) == _numbers(finished.metrics())
     assert (run.path / "champion.safetensors").read_bytes() == (finished.path / "champion.safetensors").read_bytes()
 
 
-def test_a_clock_that_jumps_changes_nothing(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_jumps_changes_nothing(
+    finished: Run, engine: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     jumps = iter([1e9, 0.0, 2e9, -1e9] * 10_000)
     monkeypatch.setattr(time, "time", lambda: next(jumps))
     run = Run.create(tmp_path / "run", EXPERIMENT)
-    workflow.search(run)
-    workflow.search(Run.open(run.path))
+    workflow.search(run, engine=engine)
+    workflow.search(Run.open(run.path), engine=engine)
     assert _numbers(run.metrics()) == _numbers(finished.metrics())
     assert all(0 <= record["seconds"] < 600 for record in run.metrics())
     assert (run.path / "champion.safetensors").read_bytes() == (finished.path / "champion.safetensors").read_bytes()

@@ -172,9 +172,9 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     bars.axvline(0, color="0.8", linewidth=1, zorder=0)
     bars.set_yticks(np.arange(len(ARMS) - 1) + 0.1, [f"less {other}" for other in ARMS[1:]])
     bars.invert_yaxis()
-    bars.set_xlabel("error, duplicated less the other (variances)")
-    bars.set_title("Mean over generations", loc="left", fontsize=10)
-    bars.legend(frameon=False, fontsize=8)
+    bars.set_xlabel("difference of the error (variances)")
+    bars.set_title("Duplicated less another arm", loc="left", fontsize=10)
+    bars.legend(frameon=False, fontsize=8, loc="lower right")
     for axis in (*curves, bars):
         axis.spines[["top", "right"]].set_visible(False)
     expected = "expected: duplication lowest where the subgoals are related"

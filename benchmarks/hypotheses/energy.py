@@ -235,7 +235,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         values = np.array([needed(m[arm], matched(m)) for m in measures])
         kept = values[np.isfinite(values)]
         if not len(kept):
-            compared.text(i, 7, "never", ha="center", color=colours[arm])
+            compared.text(i, 0.03, "never", ha="center", color=colours[arm], transform=compared.get_xaxis_transform())
             continue
         mean, lo, hi = (float(v) for v in interval(kept, 2000))
         compared.plot(np.full(len(kept), i), 2**kept, ".", color=colours[arm], alpha=0.4)
@@ -243,6 +243,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         if len(kept) < len(values):
             compared.text(i, 2**mean * 1.3, f"{len(kept)} of {len(values)}", ha="center", fontsize=8, color=colours[arm])
     compared.set_yscale("log", base=2)
+    compared.set_yticks([2**k for k in range(8, 13)], [f"{2**k:,}" for k in range(8, 13)])
     compared.set_xticks(range(4), (*TRAINED, "random"))
     compared.set_ylabel("operations of an answer at matched accuracy")
     compared.set_title("Expected: evolved lowest", loc="left")
@@ -270,7 +271,7 @@ CLAIM = Claim(
     arms=("evolved, priced by the operation", "L1 by backprop", "k-WTA by backprop", "random genome, k-WTA"),
     measure="operations of an answer behind the senses, at matched accuracy on unseen classes",
     smallest="a model whose size costs real power, and a process that builds a sparse one out of it; here 128 hidden neurons, "
-    "and operations are counted, not watts. Encoding and optimiser differ together: a genome of 550 numbers against free weights",
+    "and operations are counted, not watts. Encoding and optimiser differ together: a genome of 447 numbers against free weights",
     contrasts=(
         Contrast("evolved less the better of L1 and k-WTA", lambda m: fewer(m, "L1", "k-WTA"), "-", 0.5, "octaves of operations"),
         Contrast("evolved: what a price cuts, within .02 of accuracy", lambda m: saved(m, "evolved"), "-", 1.0,

@@ -114,6 +114,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
             axis.set_yticks(range(len(arms)), arms if measure == "retention" else [""] * len(arms))
             axis.set_ylim(len(arms) - 0.5, -0.5)
             axis.tick_params(axis="y", length=0)
+            axis.locator_params(axis="x", nbins=5)
             axis.axvline(0.0 if measure == "retention" else chance, color="#9a9a9a", linewidth=1, linestyle=":")
             axis.grid(axis="y", color="#eeeeee")
             axis.set_xlabel(

@@ -30,6 +30,7 @@ from matplotlib.figure import Figure
 from benchmarks.comparison.mnist1d_arms import Params, born, dense_shapes, through
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from evodev.analysis.spectra import cka
+from evodev.report.style import spread
 from evodev.statistics import interval
 from evodev.tasks.modality import Encoder, encoded
 from evodev.types import Array, Key
@@ -144,7 +145,9 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         mean, lo, hi = interval(values, 2000)
         left.plot(x, mean, color=COLOURS[arm], marker="o", markersize=4, linestyle="--" if arm == "same modality" else "-")
         left.fill_between(x, lo, hi, color=COLOURS[arm], alpha=0.2, linewidth=0)
-        left.annotate(arm, (x[-1], mean[-1]), (6, 0), textcoords="offset points", va="center", color=COLOURS[arm], fontsize=9)
+    ends = [np.mean([alignment(m, arm) for m in measures]) for arm in ARMS]
+    for arm, height in zip(ARMS, spread(ends, [0.05] * len(ARMS), 0.0, 1.0), strict=True):
+        left.text(x[-1] + 0.08, height, arm, va="center", color=COLOURS[arm], fontsize=9)
     left.set_xticks(x, LAYERS)
     left.set(xlim=(-0.15, 2.75), ylim=(0, 1.02), ylabel="alignment of eye and ear (debiased CKA)")
     left.set_title("Two senses agree where their worlds agree", loc="left")

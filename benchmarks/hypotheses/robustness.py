@@ -179,7 +179,7 @@ CLAIM = Claim(
     contrasts=(
         Contrast("noise tolerated, phenotype over genome", octaves("tolerated", "phenotype", "genome"), "+", 0.5, "octaves"),
         Contrast("skill lost a bit turned over, genome over phenotype", octaves("a bit", "genome", "phenotype"), "+", 1.0,
-                 "octaves", note="1% of the bits of 8-bit numbers"),
+                 "octaves", note="1% of the bits of 8-bit numbers; 4.1 octaves are that the phenotype has 17 times as many bits"),
         Contrast("bits a number needed, phenotype less genome", lambda m: m["phenotype"]["bits"] - m["genome"]["bits"], "-", 0.5,
                  "bits", decides=False, note="a tenth of the lead lost at most"),
         Contrast("all bits needed, genome over phenotype", octaves("description", "genome", "phenotype"), "-", 1.0, "octaves",

@@ -86,9 +86,9 @@ def thumbnail(entry: dict[str, Any]) -> str:
     if not path.exists():
         return ""
     with Image.open(path) as image:
-        image.thumbnail((900, 900))
+        image.thumbnail((720, 720))
         buffer = io.BytesIO()
-        image.convert("RGB").save(buffer, "JPEG", quality=82)
+        image.convert("RGB").save(buffer, "JPEG", quality=75)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
