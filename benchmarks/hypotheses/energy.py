@@ -97,10 +97,10 @@ def lived(weights: Any, genes: Any, winners: Any, life: Life) -> dict[str, Scala
     return {"loss": loss.mean(), "accuracy": score[-1], "operations": sent[0] + sent[1], "crowded": crowded}
 
 
-def many(weights: Any, genes: Any, winners: Any, split: Any, lives: int, *, key: Key) -> dict[str, Scalar]:
-    """Means over fresh lives."""
+def many(params: tuple[Any, Any], winners: Any, split: Any, lives: int, *, key: Key) -> dict[str, Scalar]:
+    """Means over fresh lives of weights and the learner's genes."""
     drawn = sample_lives(TASK, split, lives, key=key)
-    return jax.tree.map(jnp.mean, jax.vmap(lambda life: lived(weights, genes, winners, life))(drawn))
+    return jax.tree.map(jnp.mean, jax.vmap(lambda life: lived(*params, winners, life))(drawn))
 
 
 def grown(genome: Array) -> tuple[Any, Any]:
@@ -135,7 +135,7 @@ def programs(generations: int, steps: int) -> tuple[Any, Any, Any]:
         key_train, key_look = jax.random.split(key)
 
         def loss(params: Any, _: Any, *, key: Key) -> Scalar:
-            out = many(*params, winners, "train", BATCH_LIVES, key=key)
+            out = many(params, winners, "train", BATCH_LIVES, key=key)
             return out["loss"] + penalty * out["crowded"]
 
         def at(rate: Array) -> Any:
@@ -144,7 +144,7 @@ def programs(generations: int, steps: int) -> tuple[Any, Any, Any]:
             def round_(carry: Any, key: Key) -> Any:
                 keys = jnp.arange(steps // ROUNDS), jax.random.split(key, steps // ROUNDS)
                 params, memory, _ = walk(loss, *carry, optimiser, keys)
-                looked = many(*params, winners, "validation", 32, key=key_look)
+                looked = many(params, winners, "validation", 32, key=key_look)
                 return (params, memory), (params, looked["loss"] + penalty * looked["crowded"])
 
             return jax.lax.scan(round_, (params, optimiser.init(params)), jax.random.split(key_train, ROUNDS))[1]
@@ -152,7 +152,7 @@ def programs(generations: int, steps: int) -> tuple[Any, Any, Any]:
         seen, value = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), jax.lax.map(at, jnp.array(ADAM)))
         return jax.tree.map(lambda x: x[value.argmin()], seen)
 
-    test = jax.jit(lambda params, winners, key: many(*params, winners, "test", TEST_LIVES, key=key))
+    test = jax.jit(lambda params, winners, key: many(params, winners, "test", TEST_LIVES, key=key))
     return evolve, train, test
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
+from benchmarks.hypotheses.verdict import Sign
 from benchmarks.lives.plasticity import DECODER, World, dealt, search_program, start, test_program
 from evodev.fitness import Fitness
 from evodev.learners import Elastic, Gradient
@@ -159,13 +160,13 @@ CLAIM = Claim(
         Contrast("phase known: evolved mask less all plastic", lead("task", "all plastic"), "+", 0.03, "accuracy retained"),
         Contrast("phase unknown: evolved mask less all plastic", lead("class", "all plastic"), "0", 0.03, "accuracy retained"),
         *(
-            Contrast(f"phase {'known' if s == 'task' else 'unknown'}: evolved mask less {r}", lead(s, r), sign, 0.03,
+            Contrast(f"phase {'known' if s == 'task' else 'unknown'}: evolved mask less {r}", lead(s, r), cast(Sign, sign), 0.03,
                      "accuracy retained", decides=False)
             for s in SCENARIOS for r, sign in (("random mask", "+" if s == "task" else "0"), ("EWC", "0"), ("replay", "-"))
         ),
         *(
             Contrast(f"phase {'known' if s == 'task' else 'unknown'}: evolved mask less all plastic, final accuracy",
-                     lead(s, "all plastic", "accuracy"), sign, 0.03, "accuracy", decides=False)
+                     lead(s, "all plastic", "accuracy"), cast(Sign, sign), 0.03, "accuracy", decides=False)
             for s, sign in (("task", "+"), ("class", "0"))
         ),
         Contrast("phase unknown: EWC less all plastic", lead("class", "all plastic", arm="EWC"), "0", 0.03, "accuracy retained",

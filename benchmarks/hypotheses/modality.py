@@ -145,7 +145,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         mean, lo, hi = interval(values, 2000)
         left.plot(x, mean, color=COLOURS[arm], marker="o", markersize=4, linestyle="--" if arm == "same modality" else "-")
         left.fill_between(x, lo, hi, color=COLOURS[arm], alpha=0.2, linewidth=0)
-    ends = [np.mean([alignment(m, arm) for m in measures]) for arm in ARMS]
+    ends = [float(np.mean([alignment(m, arm) for m in measures])) for arm in ARMS]
     for arm, height in zip(ARMS, spread(ends, [0.05] * len(ARMS), 0.0, 1.0), strict=True):
         left.text(x[-1] + 0.08, height, arm, va="center", color=COLOURS[arm], fontsize=9)
     left.set_xticks(x, LAYERS)

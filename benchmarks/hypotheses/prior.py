@@ -22,7 +22,7 @@ windows of the typed-in prior (local windows in both layers did worse).
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -204,7 +204,7 @@ def reached(measures: Measures) -> float:
 def draw(measures: list[Measures], budget: Budget) -> Figure:
     """Locality, sharing and loss over a search, and what neurons look at in the end."""
     figure = Figure(figsize=(12, 6.6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(1.7, 1))
+    above, below = cast(Any, figure.subfigures(2, 1, height_ratios=(1.7, 1)))
     for axis, (measure, label) in zip(above.subplots(1, 3), MEASURES.items(), strict=True):
         for arm, colour in COLOURS.items():
             values, x = np.array([m[arm][measure] for m in measures]), measures[0][arm]["generation"]

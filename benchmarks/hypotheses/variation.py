@@ -19,7 +19,7 @@ which is stopped by the trap. Reported, with no say in the verdict: random searc
 """
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -190,7 +190,7 @@ def best(measures: Measures, arm: str, world: str = "behind the wall") -> float:
 def draw(measures: list[Measures], budget: Budget) -> Figure:
     """A map an arm with the last generation's ends and the best walks; best progress over evaluations, and at the end."""
     figure = Figure(figsize=(14, 6.8), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.25))
+    top, bottom = cast(Any, figure.subfigures(2, 1, height_ratios=(1, 1.25)))
     maps, panels = top.subplots(1, 6), bottom.subplots(1, 3)
     for axis, (arm, colour) in zip(maps, COLOURS.items(), strict=True):
         for left, low, right, high in WALLS:

@@ -1,5 +1,8 @@
 """Elastic weight consolidation by hand, and that it holds what was needed."""
 
+from dataclasses import replace
+from typing import Any, cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +18,7 @@ NET, NAME = mlp((2, 1), activation="linear"), "input->output"
 def test_a_penalty_by_hand() -> None:
     learner = Elastic(Gradient(loss="squared_error"), period=1)
     network = random_network(NET)
-    network = network.replace(weights={NAME: jnp.array([[1.0], [1.0]])}, biases={k: b * 0 for k, b in network.biases.items()})
+    network = replace(network, weights={NAME: jnp.array([[1.0], [1.0]])}, biases={k: b * 0 for k, b in network.biases.items()})
     genes = {
         "log_strength": jnp.log(2.0),
         "learner/input->output/log_rate": jnp.log(0.1),
@@ -28,7 +31,7 @@ def test_a_penalty_by_hand() -> None:
     np.testing.assert_allclose(state.network.weights[NAME], [[0.9], [1.0]], rtol=1e-6)
     np.testing.assert_allclose(state.importance["weights"][NAME], [[2.0], [0.0]], rtol=1e-6)
     # at the anchor nothing pulls; pushed from it by .5, the next step has the pull 2 * 2 * .5 beside its gradient
-    pushed = state._replace(network=state.network.replace(weights={NAME: jnp.array([[1.4], [1.0]])}))
+    pushed = state._replace(network=replace(state.network, weights={NAME: jnp.array([[1.4], [1.0]])}))
     silent = jnp.zeros((2, 2)), jnp.zeros((2, 1))
     after = learner.step(genes, pushed, *silent, NET, key=jax.random.key(0))
     np.testing.assert_allclose(after.network.weights[NAME], [[1.4 - 0.1 * 2.0], [1.0]], rtol=1e-5)
@@ -43,7 +46,7 @@ def test_what_the_first_phase_needed_stays_and_the_rest_goes_on_learning() -> No
             "learner/output/log_rate": jnp.asarray(-99.0)
         }
         network = random_network(NET)
-        network = network.replace(weights={NAME: jnp.zeros((2, 1))}, biases={k: b * 0 for k, b in network.biases.items()})
+        network = replace(network, weights={NAME: jnp.zeros((2, 1))}, biases={k: b * 0 for k, b in network.biases.items()})
         state = learner.init(genes, network, NET, key=jax.random.key(0))
         step = jax.jit(lambda s, x, y: learner.step(genes, s, x, y, NET, key=jax.random.key(0)))
         for phase, target in enumerate((1.0, 3.0)):
@@ -60,6 +63,6 @@ def test_it_wraps_plain_gradient_descent_only() -> None:
     with pytest.raises(ValueError, match=r"elastic\.learner"):
         Elastic(Gradient(replay=1))
     with pytest.raises(ValueError, match=r"elastic\.learner"):
-        Elastic(Hebbian())
+        Elastic(cast(Any, Hebbian()))
     with pytest.raises(ValueError, match="period"):
         Elastic(period=0)
