@@ -142,8 +142,8 @@ def programs(generations: int, steps: int) -> tuple[Any, Any, Any]:
             optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
 
             def round_(carry: Any, key: Key) -> Any:
-                keys = jnp.arange(steps // ROUNDS), jax.random.split(key, steps // ROUNDS)
-                params, memory, _ = walk(loss, *carry, optimiser, keys)
+                (params, memory), keys = carry, (jnp.arange(steps // ROUNDS), jax.random.split(key, steps // ROUNDS))
+                params, memory, _ = walk(loss, params, memory, optimiser, keys)
                 looked = many(params, winners, "validation", 32, key=key_look)
                 return (params, memory), (params, looked["loss"] + penalty * looked["crowded"])
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +48,7 @@ class Elastic(Learner):
         ValueError: for another learner, one that replays or accumulates, or settings that make no sense.
     """
 
-    learner: Gradient = Gradient()
+    learner: Learner = Gradient()
     period: int = 4
     strength: float = 1.0
 
@@ -59,13 +59,18 @@ class Elastic(Learner):
             raise ValueError(f"learner: elastic needs period >= 1 and strength > 0, given {self.period} and {self.strength}")
 
     @property
+    def inner(self) -> Gradient:
+        """The learner, known to be gradient descent."""
+        return cast(Gradient, self.learner)
+
+    @property
     def loss(self) -> str:
         """The inner learner's."""
-        return self.learner.loss
+        return self.inner.loss
 
     @property
     def asks(self) -> tuple[str, ...]:
-        return self.learner.asks
+        return self.inner.asks
 
     @property
     def rhythm(self) -> int:
@@ -73,24 +78,24 @@ class Elastic(Learner):
 
     def genome_spec(self, substrate: Substrate) -> GenomeSpec:
         own = spec_of([Gene("log_strength", (), math.log(self.strength))])
-        return GenomeSpec((*own.genes, *GenomeSpec.join({"learner": self.learner.genome_spec(substrate)}).genes))
+        return GenomeSpec((*own.genes, *GenomeSpec.join({"learner": self.inner.genome_spec(substrate)}).genes))
 
     def init(self, genes: Genes, network: Network, substrate: Substrate, *, key: Key) -> ElasticState:
         here = {"weights": network.weights, "biases": network.biases}
         nothing = jax.tree.map(jnp.zeros_like, here)
-        memory = self.learner.unmoved(branch(genes, "learner"), network)
+        memory = self.inner.unmoved(branch(genes, "learner"), network)
         return ElasticState(network, memory, jnp.zeros((), jnp.int32), here, nothing, nothing)
 
     def step(
         self, genes: Genes, state: ElasticState, inputs: Inputs, targets: Targets, substrate: Substrate, *, key: Key
     ) -> ElasticState:
         own, network = branch(genes, "learner"), state.network
-        each = jax.vmap(lambda x, y: self.learner.gradient(network, x[None], y[None], substrate))(inputs, targets)
+        each = jax.vmap(lambda x, y: self.inner.gradient(network, x[None], y[None], substrate))(inputs, targets)
         needed = jax.tree.map(lambda sum_, g: sum_ + (g**2).mean(0) / self.period, state.needed, each)
         strength = jnp.exp(jnp.clip(genes["log_strength"], -20.0, 20.0))
         here = {"weights": network.weights, "biases": network.biases}
         gradient = jax.tree.map(lambda g, w, a, f: g.mean(0) + strength * f * (w - a), each, here, state.anchor, state.importance)
-        network, memory = self.learner.move(own, network, state.memory, gradient, substrate)
+        network, memory = self.inner.move(own, network, state.memory, gradient, substrate)
         age = state.age + 1
         ended = age % self.period == 0
         moved = {"weights": network.weights, "biases": network.biases}
@@ -100,8 +105,8 @@ class Elastic(Learner):
         return ElasticState(network, memory, age, anchor, importance, needed)
 
     def predict(self, genes: Genes, state: ElasticState, inputs: Inputs, substrate: Substrate) -> Outputs:
-        return self.learner.predict(branch(genes, "learner"), GradientState(state.network, state.memory), inputs, substrate)
+        return self.inner.predict(branch(genes, "learner"), GradientState(state.network, state.memory), inputs, substrate)
 
     def operations(self, network: Network, substrate: Substrate) -> Scalar:
         # each synapse once more to be held, and once to note what it was needed for
-        return self.learner.operations(network, substrate) + 2.0 * synapses(network)
+        return self.inner.operations(network, substrate) + 2.0 * synapses(network)

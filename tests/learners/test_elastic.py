@@ -1,7 +1,6 @@
 """Elastic weight consolidation by hand, and that it holds what was needed."""
 
 from dataclasses import replace
-from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -63,6 +62,6 @@ def test_it_wraps_plain_gradient_descent_only() -> None:
     with pytest.raises(ValueError, match=r"elastic\.learner"):
         Elastic(Gradient(replay=1))
     with pytest.raises(ValueError, match=r"elastic\.learner"):
-        Elastic(cast(Any, Hebbian()))
+        Elastic(Hebbian())
     with pytest.raises(ValueError, match="period"):
         Elastic(period=0)
