@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from networkx.algorithms import bipartite
 
 from evodev.analysis import topology
+from evodev.analysis.graph import Graph, of_adjacency, of_mask, of_network, of_params
 from evodev.analysis.nulls import NULLS, against, null_graph
-from evodev.analysis.topology import Graph, describe, of_adjacency, of_mask, of_network, of_params
+from evodev.analysis.topology import describe
 from evodev.sparse import find_sources, gather
 from evodev.substrate import Population, Projection, Substrate
 from tests.tiny import GRID, random_network

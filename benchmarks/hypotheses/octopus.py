@@ -31,8 +31,9 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.hypotheses.searches import Evolution
+from evodev.analysis.graph import of_network
 from evodev.analysis.spectra import cka
-from evodev.analysis.topology import describe, of_network
+from evodev.analysis.topology import describe
 from evodev.decoders import Decoder, sparsity
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.wiring.relative import RelativePosition

@@ -30,8 +30,9 @@ from benchmarks.arena.sizes import sized
 from benchmarks.arena.worlds import WORST, sine
 from benchmarks.common import write_result
 from benchmarks.hypotheses.frame import SUITE
+from evodev.analysis.graph import of_network
 from evodev.analysis.nulls import null_graph
-from evodev.analysis.topology import communities, modularity, of_network
+from evodev.analysis.topology import communities, modularity
 from evodev.baselines.masks import strongest
 from evodev.baselines.meta import MetaLearning
 from evodev.chunks import Chunk

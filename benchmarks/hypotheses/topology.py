@@ -26,8 +26,8 @@ from matplotlib.figure import Figure
 
 from benchmarks.comparison.mnist1d_arms import as_params, born, dense_shapes, divided, mlp, trained, trainings, wired
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
+from evodev.analysis.graph import of_masks
 from evodev.analysis.nulls import against
-from evodev.analysis.topology import of_masks
 from evodev.baselines.masks import Masks, same_degrees, same_density, same_layers
 from evodev.content import digest
 from evodev.decoders import Decoder

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evodev.analysis.topology import Graph, describe
+from evodev.analysis.graph import Graph
+from evodev.analysis.topology import describe
 from evodev.baselines.masks import Masks, same_degrees, same_density, same_layers
 
 NULLS: dict[str, Callable[[Masks, np.random.Generator], dict[str, np.ndarray]]] = {
