@@ -37,7 +37,8 @@ def place(tmp_path: Path) -> Path:
     """A folder with an `evodev` that appends its arguments, a line a call, to `asked`; BODY is what else it does."""
     stub = tmp_path / "bin" / "evodev"
     stub.parent.mkdir()
-    stub.write_text('#!/usr/bin/env bash\nprintf "%q " "$@" >> asked; echo >> asked\neval "$BODY"\n')
+    # one write a call: several processes append at the same time
+    stub.write_text('#!/usr/bin/env bash\nprintf -v line "%q " "$@"; echo "$line" >> asked\neval "$BODY"\n')
     stub.chmod(0o755)
     return tmp_path
 
