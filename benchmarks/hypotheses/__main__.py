@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from benchmarks.common import RESULTS, read_result
 from benchmarks.hypotheses import CLAIMS
-from benchmarks.hypotheses.frame import SUITE, Claim, finish, measured
+from benchmarks.hypotheses.frame import FIRST_SEED, SUITE, Claim, finish, measured
 from evodev.cli import prepare_jax
 
 
@@ -32,7 +32,7 @@ def claim_of(name: str) -> Claim:
     return importlib.import_module(f"benchmarks.hypotheses.{name}").CLAIM
 
 
-def run(name: str, budget: str, seeds: int | None, first: int, *, fresh: bool) -> None:
+def run(name: str, budget: str, seeds: int | None, first: int | None, *, fresh: bool) -> None:
     """One claim: every seed, then verdict, JSON and figure."""
     from rich.progress import Progress
 
@@ -40,6 +40,7 @@ def run(name: str, budget: str, seeds: int | None, first: int, *, fresh: bool) -
     if budget not in claim.budgets:
         raise ValueError(f"budget: {name} has {', '.join(claim.budgets)}, given {budget!r}")
     count = seeds or claim.budgets[budget].seeds
+    first = FIRST_SEED[budget] if first is None else first
     prepare_jax()
     measures = []
     with Progress(disable=not sys.stderr.isatty()) as progress:
@@ -105,7 +106,8 @@ def main(argv: Sequence[str] | None = None, program: str = "python -m benchmarks
     parser.add_argument("--all", action="store_true", help="every claim, then the scorecard")
     parser.add_argument("--budget", default="quick", help="quick (minutes, few seeds) or full (default quick)")
     parser.add_argument("--seeds", type=int, help="outer seeds, if other than the budget's")
-    parser.add_argument("--first-seed", type=int, default=0, help="begin with this seed (default 0)")
+    defaults = ", ".join(f"{budget} {seed}" for budget, seed in FIRST_SEED.items())
+    parser.add_argument("--first-seed", type=int, help=f"begin with this seed (default: {defaults})")
     parser.add_argument("--fresh", action="store_true", help="run finished seeds again")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="claims at a time with --all (default: cores)")
     options = parser.parse_args(argv)
@@ -117,8 +119,9 @@ def main(argv: Sequence[str] | None = None, program: str = "python -m benchmarks
     if not options.all:
         run(options.name, options.budget, options.seeds, options.first_seed, fresh=options.fresh)
         return 0
-    passed = ["--first-seed", str(options.first_seed), *(["--fresh"] if options.fresh else [])]
-    passed += ["--seeds", str(options.seeds)] if options.seeds else []
+    passed = ["--fresh"] if options.fresh else []
+    for option, value in (("--seeds", options.seeds), ("--first-seed", options.first_seed)):
+        passed += [option, str(value)] if value is not None else []
     failed = run_all(options.budget, passed, options.jobs)
     from benchmarks.hypotheses.scorecard import write
 
