@@ -133,9 +133,11 @@ class TestFrame:
     def test_result_says_all_that_the_verdict_needs(self, elsewhere, monkeypatch):
         claim = coin([])
         for budget in ("quick", "full"):
-            seeds = range(claim.budgets[budget].seeds)
-            path = frame.finish(claim, [frame.measured(claim, budget, seed)[0] for seed in seeds], budget)
+            first = frame.FIRST_SEED[budget]
+            seeds = range(first, first + claim.budgets[budget].seeds)
+            path = frame.finish(claim, [frame.measured(claim, budget, seed)[0] for seed in seeds], budget, first)
             assert path.with_suffix(".png").exists()
+            assert json.loads(path.read_text())["command"] == f"evodev experiment coin --budget {budget}"
             check_verdict(json.loads(path.read_text()))
         full = common.read_result("hypotheses", "coin")
         assert full is not None
