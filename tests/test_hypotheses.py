@@ -187,6 +187,19 @@ def test_verdicts_that_are_kept_follow_from_their_files(path):
 
 
 @pytest.mark.parametrize("name", CLAIMS)
+def test_quick_runs_have_other_seeds_and_the_signs_of_what_is_supported(name):
+    full, quick = (common.read_result(suite, name) for suite in ("hypotheses", "hypotheses/quick"))
+    assert full is not None
+    assert quick is not None
+    seeds = [set(range(r["claim"]["first_seed"], r["claim"]["first_seed"] + r["seeds"])) for r in (full, quick)]
+    assert not seeds[0] & seeds[1]
+    if full["claim"]["verdict"] == "supported":
+        for one, other, contrast in zip(full["rows"], quick["rows"], full["claim"]["contrasts"], strict=True):
+            if contrast["decides"]:
+                assert (one["measured"] > 0) == (other["measured"] > 0), one["label"]
+
+
+@pytest.mark.parametrize("name", CLAIMS)
 def test_every_claim_says_what_it_expects(name):
     claim = claim_of(name)
     assert claim.name == name

@@ -89,9 +89,8 @@ def run_all(budget: str, arguments: Sequence[str], jobs: int) -> int:
                 del running[name]
                 if process.returncode:
                     failed.append(name)
-                progress.print(
-                    out.rstrip() if not process.returncode else f"{name} failed:\n{error.rstrip()[-2000:]}", markup=False
-                )
+                said = out.rstrip() if not process.returncode else f"{name} failed:\n{error.rstrip()[-2000:]}"
+                progress.console.print(said, markup=False, highlight=False, soft_wrap=True)
                 progress.advance(task)
     return len(failed)
 
