@@ -61,7 +61,7 @@ def slope(m: Measures) -> float:
 
 def draw(measures: list[Measures], budget: Budget) -> Figure:
     """Held-out loss against classes by both optimisers, and the gap, whose sign is the claim."""
-    figure = Figure(figsize=(12.5, 4.4), layout="constrained")
+    figure = Figure(figsize=(12.5, 5), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     classes = budget["classes"]
     for axis, optimiser in ((left, "gradient"), (middle, "evolution")):

@@ -129,7 +129,8 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         axis.set_xticks(range(1, 5))
         axis.set_xlabel("phase, first to last")
         axis.set_ylabel("accuracy at the end")
-        axis.legend(frameon=False, fontsize=8)
+        if not line:
+            axis.legend(frameon=False, fontsize=8)
     for axis in panels.flat:
         axis.spines[["top", "right"]].set_visible(False)
     return figure

@@ -140,8 +140,8 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     right.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     right.set(title=f"the gap; {len(measures)} seeds, 95% intervals", ylabel="evolved less random (points)")
     for axis, place in ((panels[0], "left"), (right, "right")):
-        said = axis.get_legend_handles_labels()
-        figure.legend(*said, loc=f"outside lower {place}", ncols=3, columnspacing=1.2, fontsize=8, frameon=False)
+        style = {"loc": f"outside lower {place}", "ncols": 3, "columnspacing": 1.2, "fontsize": 8, "frameon": False}
+        figure.legend(*axis.get_legend_handles_labels(), **style)
     for axis in panels:
         axis.set(xscale="log", xlabel="steps of training")
     return figure

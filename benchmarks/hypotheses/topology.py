@@ -202,7 +202,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         band(right, x, [[m["stands"][d][measure] for d in names] for m in measures], color=colour, label=label)
     left.set(title=f"MNIST-1D, {len(measures)} seeds, 95% intervals", ylabel="test accuracy (%)")
     middle.set(title="harm (expected: grows to the right)", ylabel="evolved mask less control (points)")
-    right.set(title="evolved masks among equal degrees", ylabel="z-score (symmetric log scale)")
+    right.set(title="evolved among nulls of equal degrees", ylabel="z-score (symmetric log scale)")
     right.set_yscale("symlog")
     for axis in (left, middle, right):
         axis.set_xticks(x, names)
