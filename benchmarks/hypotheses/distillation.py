@@ -33,7 +33,7 @@ from benchmarks.hypotheses.chains import Examples, Kernels, answer, he, largest,
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.papers.compression import schedule
 from benchmarks.papers.images import digits
-from evodev.analysis.extraction import SCALE_BITS, distilled, genome_bits, rounded, rounded_genome
+from evodev.analysis.extraction import SCALE_BITS, distilled, genome_bits, rounded_about_zero, rounded_genome
 from evodev.baselines.distilled import mismatch
 from evodev.compress import descend, train_genome
 from evodev.decoders import Decoder
@@ -128,7 +128,7 @@ def pupil(arm: str, teacher: Kernels, inputs: Array, bits: int, steps: int, key:
             return None
         born = he((seen, width, SIZES[-1]), key=key)
         found = narrowed(born, seeing(order), teacher, steps, RATES["student"], inputs, key)
-        kernels = {name: jnp.asarray(rounded(np.asarray(kernel), PRECISION)) for name, kernel in found.items()}
+        kernels = {name: jnp.asarray(rounded_about_zero(np.asarray(kernel), PRECISION)) for name, kernel in found.items()}
         return kernels, seeing(order), PRECISION * sum(k.size for k in kernels.values()) + SCALE_BITS * len(kernels)
     if arm == "random places":
         free = bits - SCALE_BITS * len(teacher)

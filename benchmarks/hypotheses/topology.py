@@ -30,7 +30,7 @@ from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from evodev.analysis.graph import of_masks
 from evodev.analysis.nulls import against
 from evodev.baselines.masks import Masks, same_degrees, same_density, same_layers
-from evodev.content import digest
+from evodev.content import digest, source
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses
@@ -106,7 +106,7 @@ def evolved(seed: int, fan_ins: tuple[int, int], budget: Budget) -> tuple[Genome
     """Where a search began and ended; kept, so that claims share it."""
     initial = DECODER.genome_spec(substrate()).init(key=jax.random.fold_in(jax.random.key(seed), 0x9E))
     settings = {name: budget[name] for name in ("population", "generations")} | {"steps": budget["short"]}
-    kept = CACHE / f"{digest((settings, fan_ins))[:16]}-{seed}.npy"
+    kept = CACHE / f"{digest(source(), settings, fan_ins)[:16]}-{seed}.npy"
     if not kept.exists():
         _, train, validation = ordered(seed)
         key = jax.random.fold_in(jax.random.key(seed), 0x5E)
