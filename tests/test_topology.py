@@ -223,6 +223,35 @@ def test_a_graph_against_its_nulls() -> None:
     assert told == against(of_mask(apart), samples=8)
 
 
+def test_nulls_of_an_undirected_graph_are_undirected() -> None:
+    upper = np.triu(np.random.default_rng(4).random((40, 40)) < 0.15, 1)
+    graph = of_adjacency(upper | upper.T | np.diag(np.arange(40) < 3))
+    (own,) = graph.masks.values()
+    for null in NULLS:
+        (drawn,) = null_graph(graph, null, seed=1).masks.values()
+        assert (drawn == drawn.T).all()
+        assert drawn.sum() == own.sum()
+        assert (np.diag(drawn) == np.diag(own)).all()
+        assert 0.05 < (drawn & own)[upper].mean() < 0.3
+        assert (drawn.sum(0) == own.sum(0)).all() == (null == "degrees")
+    for null, beside in against(of_adjacency(upper | upper.T), samples=20).items():
+        for measure in ("clustering", "path_length", "efficiency", "modularity", "squares", "hub_share"):
+            assert abs(beside[measure].z) < 3, (null, measure)
+    # beside another projection each keeps its own kind
+    both = Graph({"a->a": own, "a->b": upper}, {"a->a": ("a", "a"), "a->b": ("a", "b")}, {"a": 40, "b": 40}, {})
+    assert all(null_graph(both, null, seed=0).synapses == both.synapses for null in NULLS)
+    layers = null_graph(both, "layers", seed=0).masks["a->a"]
+    assert (layers == layers.T).all()
+
+
+def test_deviations_are_those_of_a_sample() -> None:
+    values = iter([1.0, 2.0, 5.0, 6.0])
+    told = against(of_mask(np.eye(3)), ["layers"], samples=3, measure=lambda _: {"own": next(values)})["layers"]["own"]
+    assert (told.mean, told.deviation) == pytest.approx((13 / 3, np.std([2, 5, 6], ddof=1)))
+    with pytest.raises(ValueError, match="samples must be at least 2"):
+        against(of_mask(np.eye(3)), samples=1)
+
+
 def test_masks_must_fit_their_populations() -> None:
     with pytest.raises(ValueError, match="mask of x has shape"):
         Graph({"x": np.ones((2, 3), bool)}, {"x": ("a", "b")}, {"a": 2, "b": 2}, {})
