@@ -67,9 +67,8 @@ def test_measures_agree_with_networkx(seed: int) -> None:
     assert q == pytest.approx(nx.community.modularity(plain, groups))
     assert q >= nx.community.modularity(plain, nx.community.greedy_modularity_communities(plain)) - 0.01
     degree = dict(plain.degree)
-    least = sorted(degree.values())[int(np.ceil(0.9 * len(degree))) - 1]
+    least = sorted(degree.values())[-3]
     club = nx.rich_club_coefficient(plain, normalized=False)[least - 1]
-    assert 0 < club < 1
     assert topology.rich_club(graph) == pytest.approx(club)
 
 
@@ -139,7 +138,13 @@ def test_spreads_known_by_hand() -> None:
     star = np.zeros((10, 10))
     star[0, 1:] = 1
     assert topology.hub_share(of_adjacency(star)) == pytest.approx(0.5)
-    assert topology.rich_club(of_adjacency(star)) == pytest.approx(0.2)
+    assert topology.rich_club(of_adjacency(star)) == 0  # the one hub is nobody's equal
+    # a tenth of 20 are two hubs, which know each other only through the third most joined
+    joined = np.zeros((20, 20))
+    joined[0, 2:15] = joined[1, 2:14] = joined[2, 3:6] = 1
+    assert topology.rich_club(of_adjacency(joined)) == 0
+    joined[0, 1] = 1
+    assert topology.rich_club(of_adjacency(joined)) == 1
 
 
 def test_small_world_of_watts_and_strogatz() -> None:
@@ -250,6 +255,35 @@ def test_deviations_are_those_of_a_sample() -> None:
     assert (told.mean, told.deviation) == pytest.approx((13 / 3, np.std([2, 5, 6], ddof=1)))
     with pytest.raises(ValueError, match="samples must be at least 2"):
         against(of_mask(np.eye(3)), samples=1)
+
+
+def test_dead_layers_and_absent_projections_are_described() -> None:
+    ends = {"a->b": ("a", "b"), "b->c": ("b", "c")}
+    masks = {"a->b": np.zeros((4, 0), bool), "b->c": np.zeros((0, 3), bool)}
+    for graph in (Graph(masks, ends, {"a": 4, "b": 0, "c": 3}, {}), Graph({}, {}, {"a": 4, "c": 3}, {})):
+        told = describe(graph)
+        assert np.isnan(told["density"])
+        assert (told["neurons"], told["synapses"], told["modularity"], told["efficiency"], told["fan_in"]) == (7, 0, 0, 0, 0)
+        assert against(graph, samples=2)["density"]["synapses"].z == 0
+
+
+def test_what_is_no_wiring_is_refused_in_a_line() -> None:
+    broken = np.ones((3, 3))
+    broken[1, 1] = np.nan
+    for read in (
+        of_mask,
+        of_adjacency,
+        lambda w: of_params({"kernel": w}),
+        lambda w: of_params({"kernel": w}, density=0.5),
+    ):
+        with pytest.raises(ValueError, match=r"graph: .* has entries that are NaN or infinite; zero them"):
+            read(broken)
+    with pytest.raises(ValueError, match="mask must have two axes"):
+        of_mask(np.ones(3))
+    with pytest.raises(ValueError, match="adjacency must be square"):
+        of_adjacency(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="sizes has no neurons"):
+        Graph({}, {}, {}, {})
 
 
 def test_masks_must_fit_their_populations() -> None:

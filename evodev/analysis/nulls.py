@@ -42,6 +42,8 @@ def null_graph(graph: Graph, null: str, *, seed: int) -> Graph:
     """
     if null not in NULLS:
         raise ValueError(f"nulls: no null model {null!r}; one of {', '.join(NULLS)}")
+    if not graph.masks:
+        return graph
     rng, mutual = np.random.default_rng(seed), {n for n, (a, b) in graph.ends.items() if a == b and _symmetric(graph.masks[n])}
     if null == "density" and len(mutual) < len(graph.masks):
         mutual = set()  # what may go anywhere keeps no symmetry
