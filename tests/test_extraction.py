@@ -9,12 +9,23 @@ import numpy as np
 import optax
 import pytest
 
-from evodev.analysis.extraction import WAYS, distilled, extract, fitted_genome, place_bits, rounded_about_zero, seeded
+from evodev.analysis.extraction import (
+    WAYS,
+    distilled,
+    extract,
+    fitted_genome,
+    genome_bits,
+    place_bits,
+    rounded_about_zero,
+    rounded_genome,
+    seeded,
+)
 from evodev.analysis.spectra import overlap
 from evodev.decoders import Decoder
 from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.bilinear import Bilinear
+from evodev.genome import Gene, spec_of
 from tests.tiny import WHOLE
 
 KEY = jax.random.key(0)
@@ -125,6 +136,15 @@ def test_a_fitted_genome_is_rounded_paid_for_and_near_what_it_was_fitted_to() ->
         assert float(cosine) > 0.9
     with pytest.raises(ValueError, match="fewer genes"):
         fitted_genome(decoder, WHOLE, target, bits - 1, steps=1, key=KEY)
+
+
+def test_a_gene_of_a_single_number_is_written_once() -> None:
+    spec = spec_of([Gene("many", (2, 3)), Gene("one", ()), Gene("another", (1,))])
+    assert genome_bits(spec, 4) == {"numbers": 6 * 4, "scales": 3 * 32}
+    genome = jnp.asarray([0.9, -0.31, 0.0, 0.02, 1.0, -1.0, 0.123456, -7.654321])
+    found = rounded_genome(genome, spec, 4)
+    np.testing.assert_allclose(found[6:], genome[6:], rtol=1e-6)
+    np.testing.assert_allclose(found[:6], np.array([6, -2, 0, 0, 7, -7]) / 7, atol=1e-6)
 
 
 def _answers(kernels: dict[str, jax.Array], inputs: jax.Array) -> jax.Array:

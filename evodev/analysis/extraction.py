@@ -214,12 +214,15 @@ strength; the same with their values; as many random directions; all singular va
 
 
 def genome_bits(spec: GenomeSpec, precision: int) -> dict[str, int]:
-    """Bits of a genome whose numbers are rounded, with a scale for each gene."""
-    return {"numbers": spec.size * _checked(precision), "scales": SCALE_BITS * len(spec.genes)}
+    """Bits of a genome whose numbers are rounded, with a scale for each gene; a single number is its own scale, and no more."""
+    return {
+        "numbers": _checked(precision) * sum(gene.size for gene in spec.genes if gene.size > 1),
+        "scales": SCALE_BITS * len(spec.genes),
+    }
 
 
 def rounded_genome(genome: Genome, spec: GenomeSpec, precision: int) -> Genome:
-    """A genome with the numbers of every gene :func:`rounded_about_zero`."""
+    """A genome with the numbers of every gene :func:`rounded_about_zero`, which leaves a gene of a single number as it is."""
     values = np.asarray(genome)
     return jnp.concatenate([jnp.asarray(rounded_about_zero(values[part], precision)) for part in spec.slices.values()])
 
