@@ -1,5 +1,6 @@
 """Result files of the benchmarks: one form for all, written whole, read by ``benchmarks.render``."""
 
+import ast
 import json
 import os
 import time
@@ -9,9 +10,11 @@ from typing import Any
 
 import jax
 
+from evodev.content import digest, source
 from evodev.manifest import commit
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 FIELDS = ("label", "measured", "lo", "hi", "unit", "reference", "source", "target", "met", "note")
 
 
@@ -76,3 +79,32 @@ def read_result(suite: str, name: str) -> dict[str, Any] | None:
     """A result written before, or None."""
     path = result_path(suite, name)
     return json.loads(path.read_text()) if path.exists() else None
+
+
+def code_of(script: Path, leave: Sequence[str] = ()) -> str:
+    """Digest of the package, of a script and of all scripts of benchmarks/ that it imports, comments and layout left out.
+
+    What was measured by other code is no measurement of this one.
+
+    Args:
+        script: its file.
+        leave: modules that no number depends on, because they only show or judge.
+    """
+    found, waiting = dict[str, str](), [script]
+    while waiting:
+        path = waiting.pop()
+        if path.as_posix() in found:
+            continue
+        tree = ast.parse(path.read_text())
+        found[path.as_posix()] = ast.dump(tree)
+        for node in ast.walk(tree):
+            names = []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            files = (
+                ROOT / f"{name.replace('.', '/')}.py" for name in names if name.startswith("benchmarks.") and name not in leave
+            )
+            waiting += [file for file in files if file.exists()]
+    return digest(source(), [found[name] for name in sorted(found)])

@@ -1,9 +1,10 @@
-"""What the figures share: a mean over seeds with its 95% interval, as a band along a line or as a point with its bar."""
+"""What the figures share: means over seeds with their 95% intervals, as a band along a line or as points with bars."""
 
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
 from evodev.statistics import interval
 
@@ -11,7 +12,7 @@ RESAMPLES = 2000
 
 
 def band(
-    axis: Axes, x: Any, values: Any, *, color: str, strength: float = 0.2, base: float | None = None, dots: str = "o", **line: Any
+    axis: Axes, x: ArrayLike, values: ArrayLike, *, color: str, base: float | None = None, seeds: bool = False, **line: Any
 ) -> None:
     """A line through the means over seeds, and their intervals as a band.
 
@@ -19,41 +20,43 @@ def band(
         axis: to draw on.
         x: (points,).
         values: (seeds, points).
-        color: of both.
-        strength: opacity of the band.
+        color: of all.
         base: values are logarithms to this base, averaged as such and drawn as what they are logarithms of.
-        dots: marker of the means; empty for none.
-        line: of the line, as matplotlib has it.
+        seeds: whether every seed is shown, as a thin line.
+        line: of the line, as matplotlib's ``plot`` has it.
     """
-    mean, low, high = interval(np.asarray(values, np.float64), RESAMPLES)
-    if base is not None:
-        mean, low, high = base**mean, base**low, base**high
-    axis.plot(x, mean, color=color, **({"marker": dots, "markersize": 4} if dots else {}) | line)
-    axis.fill_between(x, low, high, color=color, alpha=strength, linewidth=0)
+    own, mean, low, high = _drawn(values, base)
+    if seeds:
+        axis.plot(x, own.T, color=color, alpha=0.15, linewidth=0.7)
+    axis.plot(x, mean, color=color, **{"marker": "o", "markersize": 4} | line)
+    axis.fill_between(x, low, high, color=color, alpha=0.2 * line.get("alpha", 1), linewidth=0)
 
 
-def point(
-    axis: Axes, at: float, values: Any, *, color: str, along: str = "y", base: float | None = None, dots: bool = True, **mark: Any
+def points(
+    axis: Axes, at: ArrayLike, values: ArrayLike, *, color: str, base: float | None = None, along: str = "y", **mark: Any
 ) -> None:
-    """The mean over seeds as a marker, its interval as a bar, every seed as a dot.
+    """Means over seeds as markers, their intervals as bars, every seed as a dot.
 
     Args:
         axis: to draw on.
-        at: place on the other axis.
-        values: (seeds,).
+        at: (points,), places on the other axis; or one.
+        values: (seeds, points); or (seeds,).
         color: of all.
-        along: the axis that values run along, ``x`` or ``y``.
         base: as in :func:`band`.
-        dots: whether seeds are shown.
-        mark: of the marker, as matplotlib's ``errorbar`` has it.
+        along: the axis that values run along, ``x`` or ``y``.
+        mark: of the markers, as matplotlib's ``errorbar`` has it.
     """
-    values = np.asarray(values, np.float64)
-    mean, low, high = (float(v) for v in interval(values, RESAMPLES))
-    if base is not None:
-        values, mean, low, high = base**values, base**mean, base**low, base**high
-    places = np.full(len(values), at)
-    if dots:
-        axis.plot(*((places, values) if along == "y" else (values, places)), ".", color=color, alpha=0.4, zorder=2)
-    where = (at, mean) if along == "y" else (mean, at)
-    style: dict[str, Any] = {"fmt": "o", "capsize": 3, "zorder": 3}
-    axis.errorbar(*where, **{f"{along}err": [[mean - low], [high - mean]]}, color=color, **style | mark)
+    own, mean, low, high = _drawn(values, base)
+    at, turn = np.atleast_1d(at), slice(None, None, -1 if along == "x" else 1)
+    (x, y), each = (at, mean)[turn], (np.broadcast_to(at, own.shape), own)[turn]
+    axis.plot(*each, ".", color=color, alpha=0.3, markersize=5)
+    style = {"fmt": "o", "markersize": 6, "capsize": 3, "zorder": 3, f"{along}err": abs(np.array([low, high]) - mean)}
+    axis.errorbar(x, y, color=color, **style | mark)
+
+
+def _drawn(values: ArrayLike, base: float | None) -> tuple[np.ndarray, ...]:
+    """Values (seeds, points), their mean and the ends of its interval, as they are drawn."""
+    own = np.asarray(values, np.float64)
+    own = own.reshape(len(own), -1)
+    found = own, *interval(own, RESAMPLES)
+    return found if base is None else tuple(base**each for each in found)

@@ -3,8 +3,7 @@
 Serves flax nnx (a ``State``, or a module itself), flax linen, haiku-style and plain dicts: whatever ``jax.tree`` walks.
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
@@ -16,59 +15,15 @@ import optax
 
 from evodev.decoders.base import Decoder
 from evodev.network import Forward, Network, matrix
+from evodev.pytrees import Pattern, leaves_of, listed, matching, path_name
 from evodev.substrate import Population, Projection, Substrate, mlp
 from evodev.types import Array, Genome, Inputs, Key, Matrix, Outputs
-
-Pattern = str | re.Pattern[str] | Sequence[str | re.Pattern[str]]
-"""One path pattern or several. A string is a glob in which ``*`` stops at a ``/`` and ``**`` does not; a compiled regular
-expression must match the whole path."""
 
 RANKS = range(2, 6)
 """Ranks of dense kernels (2) and of convolution kernels over 1 to 3 dimensions (3 to 5)."""
 
 
-# ---- paths
-
-
-def path_name(path: tuple[Any, ...]) -> str:
-    """A pytree path as ``a/b/c``; the ``value`` inside a flax nnx variable is not part of it."""
-    if len(path) > 1 and isinstance(path[-1], jax.tree_util.GetAttrKey) and path[-1].name == "value":
-        path = path[:-1]
-    return "/".join(str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path)
-
-
-def leaves_of(params: Any) -> dict[str, Any]:
-    """Leaves of a parameter pytree by path, layers in the order of their numbers (``layer_2`` before ``layer_10``)."""
-    named = ((path_name(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(params))
-    return dict(sorted(named, key=lambda item: [int(x) if x.isdigit() else x for x in re.split(r"(\d+)", item[0])]))
-
-
-def matching(names: Iterable[str], pattern: Pattern, what: str = "path") -> list[str]:
-    """Names that match, those of the first pattern first and otherwise in the given order.
-
-    Raises:
-        ValueError: if a pattern matches nothing, listing the names.
-    """
-    names, found = list(names), dict[str, None]()
-    for one in [pattern] if isinstance(pattern, str | re.Pattern) else pattern:
-        compiled = _glob(one) if isinstance(one, str) else one
-        hits = [name for name in names if compiled.fullmatch(name)]
-        if not hits:
-            raise ValueError(
-                f"params: pattern {compiled.pattern if one is compiled else one!r} matches no {what}; {_listed(names)}"
-            )
-        found |= dict.fromkeys(hits)
-    return list(found)
-
-
-def _glob(pattern: str) -> re.Pattern[str]:
-    pieces = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(pieces.get(p, re.escape(p)) for p in re.split(r"(\*\*/|\*\*|\*|\?)", pattern)))
-
-
-def _listed(names: Sequence[str], most: int = 40) -> str:
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"there are {', '.join(names[:most]) or 'none'}{rest}"
+# ---- reading
 
 
 def kernel_paths(params: Any, pattern: Pattern | None = None) -> list[str]:
@@ -83,11 +38,8 @@ def kernel_paths(params: Any, pattern: Pattern | None = None) -> list[str]:
     called = [path for path in leaves if path.rpartition("/")[2] == "kernel"]
     paths = called or [path for path, leaf in leaves.items() if np.ndim(leaf) in RANKS]
     if not paths:
-        raise ValueError(f"params: no leaf is a kernel (rank 2 to 5); {_listed(list(leaves))}")
+        raise ValueError(f"params: no leaf is a kernel (rank 2 to 5); {listed(list(leaves))}")
     return paths
-
-
-# ---- reading
 
 
 def from_params(
@@ -220,7 +172,7 @@ def _kernels(substrate: Substrate, params: Any) -> dict[str, tuple[Projection, A
         if p.kernel not in leaves:
             raise ValueError(
                 f"params: no kernel {p.kernel!r} for projection {p.name}; use the substrate that from_params reads off these "
-                f"parameters; {_listed(list(leaves))}"
+                f"parameters; {listed(list(leaves))}"
             )
         if np.size(leaves[p.kernel]) != np.prod(substrate.shape(p)):
             raise ValueError(

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from evodev.analysis.extraction import WAYS, distilled, extract, fitted_genome, place_bits, rounded, seeded
+from evodev.analysis.extraction import WAYS, distilled, extract, fitted_genome, place_bits, rounded_about_zero, seeded
 from evodev.analysis.spectra import overlap
 from evodev.decoders import Decoder
 from evodev.decoders.cells.table import ExpressionTable
@@ -92,12 +92,12 @@ def test_the_spectrum_alone_is_kept_on_random_directions() -> None:
 def test_rounding_is_to_a_grid_of_so_many_bits() -> None:
     values = RNG.normal(size=1000)
     for precision in (2, 3, 8):
-        found = rounded(values, precision)
+        found = rounded_about_zero(values, precision)
         assert len(np.unique(found)) <= 2**precision - 1
         assert np.abs(found - values).max() <= np.abs(values).max() / (2 ** (precision - 1) - 1) / 2 + 1e-9
-    np.testing.assert_array_equal(rounded(np.zeros(3), 4), 0.0)
+    np.testing.assert_array_equal(rounded_about_zero(np.zeros(3), 4), 0.0)
     with pytest.raises(ValueError, match="at least 2 bits"):
-        rounded(values, 1)
+        rounded_about_zero(values, 1)
     with pytest.raises(ValueError, match="no way 'svd'"):
         extract(TWO, "svd", 100)
 

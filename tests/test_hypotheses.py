@@ -44,6 +44,13 @@ class TestVerdict:
         some = [any(w == "supported" for w in words(own, ["+"] * 6, [1e-6] * 6)) for own in draws]
         assert np.mean(some) <= LEVEL + 0.02
 
+    @pytest.mark.parametrize("sign", ["+", "0"])
+    def test_an_effect_at_its_margin_is_seldom_called_too_small_or_too_large(self, sign):
+        draws = 1.0 + np.random.default_rng(2).standard_normal((300, 3, 10))
+        some = [any(w == "not supported" for w in words(own, [sign] * 3, [1.0] * 3)) for own in draws]
+        # one half of a two-sided test at 5%
+        assert np.mean(some) <= 0.045
+
     @pytest.mark.parametrize(
         ("effects", "expected", "margin", "word"),
         [
@@ -129,6 +136,45 @@ class TestFrame:
         changed = replace(claim, budgets={"quick": Budget(3, "little", {"noise": 0.3})})
         assert frame.measured(changed, "quick", 0)[0]["own"] != first["own"]
         assert calls == [0, 0, 0]
+
+    def test_a_seed_of_other_code_is_run_again_unless_it_is_only_to_be_drawn(self, elsewhere, monkeypatch):
+        calls = []
+        claim = coin(calls)
+        frame.measured(claim, "quick", 0)
+        monkeypatch.setattr(frame, "code_of", lambda *_: "other")
+        assert frame.measured(claim, "quick", 0, redraw=True)[1]
+        assert calls == [0]
+        assert not frame.measured(claim, "quick", 0)[1]
+        assert frame.measured(claim, "quick", 0)[1]
+        assert calls == [0, 0]
+
+    def test_what_a_seed_rests_on_is_its_file_and_all_that_it_imports(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(common, "ROOT", tmp_path)
+        (tmp_path / "benchmarks").mkdir()
+        texts = {
+            "a": "from benchmarks import b, style\n",
+            "b": "def f():\n    import benchmarks.c\n",
+            "c": "X = 1\n",
+            "style": "",
+        }
+        for name, text in texts.items():
+            (tmp_path / "benchmarks" / f"{name}.py").write_text(text)
+
+        def code():
+            return common.code_of(tmp_path / "benchmarks" / "a.py", ["benchmarks.style"])
+
+        first = code()
+        (tmp_path / "benchmarks" / "b.py").write_text("# a comment\n" + texts["b"])
+        (tmp_path / "benchmarks" / "style.py").write_text("X = 2\n")
+        assert code() == first
+        (tmp_path / "benchmarks" / "c.py").write_text("X = 2\n")
+        assert code() != first
+
+    def test_means_of_numbers_and_short_lists_and_nothing_else(self):
+        found = frame.means_of([{"a": {"b": i}, "c": [i, 1.0], "d": "text", "e": [0] * 99, "seconds": 1.0} for i in (1, 3)])
+        assert set(found) == {"a/b", "c"}
+        assert found["a/b"] == {"mean": 2.0, "lo": 1.0, "hi": 3.0}
+        assert found["c"]["mean"] == [2.0, 1.0]
 
     def test_result_says_all_that_the_verdict_needs(self, elsewhere, monkeypatch):
         claim = coin([])

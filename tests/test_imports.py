@@ -13,7 +13,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "types",
-        "content files memory statistics strategies",
+        "content files memory pytrees statistics strategies",
         "genome heads manifest pareto processes ranking sparse substrate",
         "devices network",
         "compactness",
@@ -39,6 +39,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "workflow arguments",
         "progress rerun tracking",
         "cli",
+        "__main__",
     )
 )
 """From first to last; what stands in one layer never imports its neighbours there."""

@@ -25,7 +25,6 @@ from evodev.models import (
     from_params,
     grow_like,
     kernel_paths,
-    leaves_of,
     masks_like,
     model_forward,
     read_params,
@@ -33,6 +32,7 @@ from evodev.models import (
     write_params,
 )
 from evodev.network import forward, matrix
+from evodev.pytrees import leaves_of
 from evodev.substrate import mlp
 from tests.tiny import DIRECT, random_network
 

@@ -31,6 +31,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.common import result_path, write_result
+from benchmarks.figures import band, points
 from evodev.baselines import BASELINES
 from evodev.cli import prepare_jax
 from evodev.comparison import CENTROID, CHAMPION
@@ -219,11 +220,8 @@ def draw(arms: dict[str, Entries]) -> None:
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
     named = sorted((n for n in arms if aulcs(arms[n])), key=lambda n: -np.mean(list(aulcs(arms[n]).values())))
     for place, name in enumerate(named):
-        values = np.array(list(aulcs(arms[name]).values()))
         colour = COLOURS[next(iter(arms[name].values()))["role"]]
-        left.plot(values, np.full(len(values), place), "o", color=colour, alpha=0.35, markersize=4)
-        mean, low, high = interval(values, 2000)
-        left.errorbar(float(mean), place, xerr=[[float(mean - low)], [float(high - mean)]], fmt="o", color=colour, markersize=6)
+        points(left, place, list(aulcs(arms[name]).values()), along="x", color=colour)
     left.set_yticks(range(len(named)), named, fontsize=9)
     left.axvline(float(np.mean(list(aulcs(arms[CHAMPION]).values()))), color=COLOURS["evolved"], linewidth=0.8, linestyle=":")
     left.set_xlabel("AULC on unseen classes, nats (lower is better); a point a seed, mean with 95% interval")
@@ -233,10 +231,8 @@ def draw(arms: dict[str, Entries]) -> None:
         shown |= dict.fromkeys(own[:many])
     for number, name in enumerate(n for n in shown if n in arms):
         curve = accuracies(arms[name])
-        mean, low, high = interval(curve, 2000)
         line = {"color": COLOURS["evolved"], "linewidth": 2.4} if name == CHAMPION else {"color": f"C{number}", "linewidth": 1.4}
-        right.plot(range(curve.shape[1]), mean, label=name, **line)
-        right.fill_between(range(curve.shape[1]), low, high, color=line["color"], alpha=0.15, linewidth=0)
+        band(right, range(curve.shape[1]), curve, label=name, marker="", **line)
     right.set_xticks(range(len(PROBES)), [str(p) for p in PROBES])
     right.set_xlabel("samples a class")
     right.set_ylabel("accuracy on unseen classes")

@@ -32,7 +32,7 @@ def claim_of(name: str) -> Claim:
     return importlib.import_module(f"benchmarks.hypotheses.{name}").CLAIM
 
 
-def run(name: str, budget: str, seeds: int | None, first: int | None, *, fresh: bool) -> None:
+def run(name: str, budget: str, seeds: int | None, first: int | None, *, fresh: bool, redraw: bool) -> None:
     """One claim: every seed, then verdict, JSON and figure."""
     from rich.progress import Progress
 
@@ -46,7 +46,7 @@ def run(name: str, budget: str, seeds: int | None, first: int | None, *, fresh: 
     with Progress(disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(f"{name} ({budget})", total=count)
         for seed in range(first, first + count):
-            own, before = measured(claim, budget, seed, fresh=fresh)
+            own, before = measured(claim, budget, seed, fresh=fresh, redraw=redraw)
             measures.append(own)
             progress.advance(task)
             if not sys.stderr.isatty():
@@ -107,7 +107,9 @@ def main(argv: Sequence[str] | None = None, program: str = "python -m benchmarks
     parser.add_argument("--seeds", type=int, help="outer seeds, if other than the budget's")
     defaults = ", ".join(f"{budget} {seed}" for budget, seed in FIRST_SEED.items())
     parser.add_argument("--first-seed", type=int, help=f"begin with this seed (default: {defaults})")
-    parser.add_argument("--fresh", action="store_true", help="run finished seeds again")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--fresh", action="store_true", help="run finished seeds again")
+    again.add_argument("--redraw", action="store_true", help="judge and draw finished seeds again, those of other code included")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="claims at a time with --all (default: cores)")
     options = parser.parse_args(argv)
     if options.all == (options.name is not None):
@@ -116,9 +118,9 @@ def main(argv: Sequence[str] | None = None, program: str = "python -m benchmarks
         raise ValueError(f"seeds: at least 1, given {options.seeds}")
     began = time.perf_counter()
     if not options.all:
-        run(options.name, options.budget, options.seeds, options.first_seed, fresh=options.fresh)
+        run(options.name, options.budget, options.seeds, options.first_seed, fresh=options.fresh, redraw=options.redraw)
         return 0
-    passed = ["--fresh"] if options.fresh else []
+    passed = [flag for flag, given in (("--fresh", options.fresh), ("--redraw", options.redraw)) if given]
     for option, value in (("--seeds", options.seeds), ("--first-seed", options.first_seed)):
         passed += [option, str(value)] if value is not None else []
     failed = run_all(options.budget, passed, options.jobs)

@@ -15,13 +15,12 @@ down before that experiment, the margins after it.
 
 import jax
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.comparison import bottleneck_arms as arms
 from benchmarks.comparison.bottleneck_arms import judged, lived, organism_of, size_of
+from benchmarks.figures import band
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
-from evodev.statistics import interval
 
 COMPACT, DIRECT = GENOMES = "cosine, middle", "direct"
 SEARCHES = {"gradient": arms.by_gradient, "evolution": arms.by_evolution}
@@ -62,31 +61,24 @@ def slope(m: Measures) -> float:
 
 def draw(measures: list[Measures], budget: Budget) -> Figure:
     """Held-out loss against classes by both optimisers, and the gap, whose sign is the claim."""
-    figure = Figure(figsize=(12.5, 4.4), layout="constrained")
+    figure = Figure(figsize=(12.5, 5), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     classes = budget["classes"]
-
-    def line(axis: Axes, values: list, colour: str, label: str, style: str = "-") -> None:
-        mean, low, high = interval(np.array(values, np.float64), 2000)
-        axis.plot(classes, mean, style, color=colour, marker="o", markersize=4, label=label)
-        axis.fill_between(classes, low, high, color=colour, alpha=0.2, linewidth=0)
-
     for axis, optimiser in ((left, "gradient"), (middle, "evolution")):
         for genome in GENOMES:
-            line(axis, [m[f"{optimiser}: {genome}"] for m in measures], COLOURS[genome], f"{genome}, {size_of(genome):,}")
+            values, label = [m[f"{optimiser}: {genome}"] for m in measures], f"{genome}, {size_of(genome):,}"
+            band(axis, classes, values, color=COLOURS[genome], label=label)
         axis.axhline(np.log(5), color="0.6", linestyle=":", linewidth=1)
         axis.set_title(f"by {optimiser}", loc="left")
         axis.set_ylabel("loss on letters of unseen scripts (AULC, nats)")
-    middle.legend(*left.get_legend_handles_labels(), frameon=False, title="genome, numbers in it", loc="center right")
+    said = {"title": "genome, numbers in it", "loc": "outside lower left", "ncols": 2, "frameon": False}
+    figure.legend(*left.get_legend_handles_labels(), **said)
     for optimiser, style in (("gradient", "-"), ("evolution", "--")):
-        line(right, [gaps(m, optimiser) for m in measures], "black", f"by {optimiser}", style)
+        values = [gaps(m, optimiser) for m in measures]
+        band(right, classes, values, color="black", label=f"by {optimiser}", linestyle=style)
     right.axhline(0, color="0.6", linewidth=0.8)
-    for name, genome, up in (("compact", COMPACT, -12), ("direct", DIRECT, 5)):
-        right.annotate(
-            f"{name} better", (classes[-1], 0), xytext=(0, up), textcoords="offset points", ha="right", color=COLOURS[genome]
-        )
     right.set_title("compact less direct; expected to\nrise through 0 by gradient", loc="left")
-    right.set_ylabel("difference in loss (nats)")
+    right.set_ylabel("difference in loss (nats)\n← compact better     direct better →")
     right.legend(frameon=False)
     for axis in (left, middle, right):
         axis.set_xscale("log")

@@ -21,7 +21,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from benchmarks.figures import points
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from evodev.analysis.dynamics import Phenotype, brought_up, canalisation
 from evodev.baselines.random_networks import RandomNetwork
@@ -33,7 +35,6 @@ from evodev.evaluation import evaluate, evaluate_organism, sample_lives
 from evodev.fitness import Fitness
 from evodev.learners import Gradient
 from evodev.organism import Organism
-from evodev.statistics import interval
 from evodev.strategies import Strategy, maximise
 from evodev.substrate import Population, Projection, Substrate
 from evodev.tasks import FewShotDigits, Life
@@ -141,7 +142,7 @@ def share(measures: Measures, arm: str, what: str) -> float:
 
 def draw(measures: list[Measures], budget: Budget) -> Figure:
     """What two upbringings make of two genomes; the genome's share of machinery and of knowledge, and variances."""
-    figure = Figure(figsize=(13, 5.4), layout="constrained")
+    figure = Figure(figsize=(13, 5.4), layout=ConstrainedLayoutEngine(w_pad=0.1))
     panels = figure.subplot_mosaic([["00", "01", "share", "spread"], ["10", "11", "share", "spread"]], width_ratios=[1, 1, 2, 2])
     seen, among = np.array(measures[0]["evolved"]["seen"]), np.triu_indices(SHOWN, 1)
     for i in range(2):
@@ -153,29 +154,29 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
             axis.set_xticks([])
             axis.set_yticks([])
             axis.set_title(f"genome {i + 1}, upbringing {j + 1}", fontsize=8)
-    panels["10"].set_xlabel("evolved machinery, first seed:\ncorrelation of 40 unseen images, by class", fontsize=8, loc="left")
+    said = "evolved machinery, first seed: correlation of\n40 unseen images, by class (white 0, dark red 1)"
+    panels["10"].set_xlabel(said, fontsize=8, loc="left")
     colours = {"machinery": "#c45a00", "knowledge": "#0b4f9e"}
     for x, arm in enumerate(ARMS):
         for y, (what, colour) in enumerate(colours.items()):
             at = x + (y - 0.5) * 0.25
-            values = np.array([share(m, arm, what) for m in measures])
+            values = [share(m, arm, what) for m in measures]
             within, across = (np.array([m[arm][what][of] for m in measures]) for of in ("within", "across"))
             ratio = np.log2(within / np.maximum(across, 1e-9))
             for axis, own in ((panels["share"], values), (panels["spread"], ratio)):
-                mean, lo, hi = (float(v) for v in interval(own, 2000))
-                axis.plot(np.full(len(own), at), own, ".", color=colour, alpha=0.4)
-                axis.errorbar(at, mean, [[mean - lo], [hi - mean]], fmt="o", color=colour, label=what if not x else None)
+                points(axis, at, own, color=colour, label=None if x else what)
     names = [f"{arm}\naccuracy {np.mean([m[arm]['accuracy'] for m in measures]):.2f}" for arm in ARMS]
     for name, title, label in (
-        ("share", "Expected: machinery above knowledge, evolved above tuned", "the genome's share of the variance (ICC)"),
-        ("spread", "Variance among upbringings over that among genomes", "log2 (within a genome / across genomes)"),
+        ("share", "Expected: machinery above knowledge,\nevolved above tuned", "the genome's share of the variance (ICC)"),
+        ("spread", "Variance among upbringings\nover that among genomes", "log2 (within a genome / across genomes)"),
     ):
         panels[name].set_xticks(range(len(ARMS)), names)
+        panels[name].set_xlim(-0.5, len(ARMS) - 0.5)
         panels[name].set_title(title, loc="left", fontsize=10)
         panels[name].set_ylabel(label)
         panels[name].axhline(0, color="0.7", linewidth=0.8)
         panels[name].spines[["top", "right"]].set_visible(False)
-    panels["share"].legend(frameon=False)
+    panels["share"].legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 0.06))
     return figure
 
 

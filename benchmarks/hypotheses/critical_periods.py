@@ -25,10 +25,10 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.figures import band, points
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from evodev.baselines.random_networks import RandomNetwork
 from evodev.learners import Gradient
-from evodev.statistics import interval
 from evodev.substrate import mlp
 from evodev.types import Array, Key
 
@@ -148,16 +148,8 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     x = np.arange(1, BLOCKS + 1)
     for axis, schedule in zip(panels[0], SCHEDULES, strict=True):
         for window, when in WINDOWS.items():
-            mean, lo, hi = interval(np.array([m[schedule][window] for m in measures]), 2000)
-            axis.plot(
-                x,
-                mean,
-                color=blues[window],
-                marker="o",
-                markersize=3,
-                label={"none": "never blurred"}.get(window, f"blurred {window}"),
-            )
-            axis.fill_between(x, lo, hi, color=blues[window], alpha=0.2, linewidth=0)
+            label = {"none": "never blurred"}.get(window, f"blurred {window}")
+            band(axis, x, [m[schedule][window] for m in measures], color=blues[window], label=label)
             if when:
                 axis.axvspan(when[0] + 0.5, when[-1] + 1.5, color=blues[window], alpha=0.07, linewidth=0)
         axis.set_title(f"{schedule} rate", loc="left")
@@ -169,18 +161,11 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     tones = {"constant": "#9a9a9a", "falling": "#2a7f62", "cyclic": "#7a4fa3"}
     for i, schedule in enumerate(SCHEDULES):
         for j, window in enumerate(("early", "late")):
-            values = np.array([deficit(m, schedule, window) for m in measures])
-            mean, lo, hi = (float(v) for v in interval(values, 2000))
-            at = i + (j - 0.5) * 0.3
-            costs.plot(np.full(len(values), at), values, ".", color=blues[window], alpha=0.4)
-            costs.errorbar(
-                at, mean, [[mean - lo], [hi - mean]], fmt="o", color=blues[window], label=f"{window} blur" if not i else None
-            )
+            values, label = [deficit(m, schedule, window) for m in measures], None if i else f"{window} blur"
+            points(costs, i + (j - 0.5) * 0.3, values, color=blues[window], label=label)
         remembered = np.array([m[schedule]["facts"] for m in measures])
-        mean, lo, hi = interval(remembered[:, -1], 2000)
-        facts.plot(x, mean, color=tones[schedule], marker="o", markersize=3, label=schedule)
-        facts.fill_between(x, lo, hi, color=tones[schedule], alpha=0.2, linewidth=0)
-        course.plot(x, remembered[:, :, 0].mean(0), color=tones[schedule], marker="o", markersize=3, label=schedule)
+        band(facts, x, remembered[:, -1], color=tones[schedule], label=schedule)
+        band(course, x, remembered[:, :, 0], color=tones[schedule], label=schedule)
     costs.set_xticks(range(3), SCHEDULES)
     costs.axhline(0, color="0.7", linewidth=0.8)
     costs.set_ylabel("accuracy lost at the end")

@@ -25,9 +25,9 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.figures import band
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.lives.crystal import FITNESS, LIVES, SCHEDULE, SPEC, STEPS, STRATEGY, TEST_LIVES, capacity, lived, rigid, world
-from evodev.statistics import interval
 from evodev.strategies import maximise
 from evodev.tasks import Life, Split, Switching
 from evodev.types import Array, Genomes, Key
@@ -129,30 +129,24 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     panels = figure.subplots(1, 3)
     lasts = measures[0]["lasts"]
     x, ticks = np.arange(len(lasts)), [named(p) for p in lasts]
-
-    def band(axis: Any, what: str, colour: str, label: str, *, log: bool = False) -> None:
-        values = np.array([m[what] for m in measures])
-        mean, lo, hi = interval(values, 2000) if len(values) > 1 else (values[0],) * 3
-        mean, lo, hi, values = (10.0**v if log else v for v in (mean, lo, hi, values))
-        axis.plot(x, values.T, color=colour, alpha=0.15, lw=0.7)
-        axis.fill_between(x, lo, hi, color=colour, alpha=0.25, lw=0)
-        axis.plot(x, mean, color=colour, marker="o", ms=4, label=label)
-
-    band(panels[0], "ablation", LEARNING, "evolved")
+    shown = (
+        (panels[0], "ablation", LEARNING, "evolved", None), (panels[1], "rate", LEARNING, "evolved", 10.0),
+        (panels[2], "evolved", LEARNING, "evolved", None), (panels[2], "rigid", RIGID, "the same, learning off", None),
+    )  # fmt: skip
+    for axis, what, colour, label, base in shown:
+        band(axis, x, [m[what] for m in measures], color=colour, base=base, seeds=True, label=label)
     panels[0].set(title="What learning is worth", ylabel="squared error added by switching learning off")
     panels[0].axhline(0, color="0.7", lw=0.8, zorder=0)
-    band(panels[1], "rate", LEARNING, "evolved", log=True)
     born = 10 ** np.median([m["random rate"] for m in measures])
     panels[1].axhline(born, color=BORN, ls=":", lw=1.2, label="random genome")
     panels[1].set(title="What the genes allow", ylabel="learning rate, mean over weights", yscale="log")
-    band(panels[2], "evolved", LEARNING, "evolved")
-    band(panels[2], "rigid", RIGID, "the same, learning off")
     panels[2].axhline(1, color="0.6", ls=":", lw=1, label="ignorant")
     panels[2].set(title="How well its world is predicted", ylabel="squared error above noise")
     for axis in panels:
         life = lasts.index(STEPS)
         axis.axvspan(life + 0.5, len(lasts) - 0.5, color="0.94", lw=0, zorder=-1)
         axis.text(life + 0.6, 0.98, "outlasts a life", transform=axis.get_xaxis_transform(), va="top", fontsize=8, color="0.4")
+        axis.margins(y=0.12)
         axis.set_xticks(x, ticks, rotation=40, ha="right")
         axis.set(xlabel="how long a world lasts (steps of learning)", xlim=(-0.5, len(lasts) - 0.5))
         axis.spines[["top", "right"]].set_visible(False)

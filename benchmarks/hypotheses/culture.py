@@ -34,6 +34,7 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
+from benchmarks.figures import band
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from evodev.compress import descend, target_weights, weight_error
 from evodev.decoders import Decoder
@@ -43,7 +44,6 @@ from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.learners import Gradient
 from evodev.network import Network, forward
 from evodev.organism import Organism
-from evodev.statistics import interval
 from evodev.strategies import Strategy, maximise
 from evodev.substrate import mlp
 from evodev.tasks import Life, Split, Teacher
@@ -204,11 +204,9 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
             (left, np.arange(1, GENERATIONS + 1), errors[:, HARD, i]),
             (right, np.array(NOISES), errors[:, :, i, -1]),
         ):
-            mean, lo, hi = interval(values, 2000)
             # scrambled answers are as good as none: dashed, so that both are seen
-            line, order = ("o--", 3) if arm == SCRAMBLED else ("o-", 2)
-            axis.plot(x, mean, line, color=COLOURS[arm], markersize=3.5, label=arm, zorder=order)
-            axis.fill_between(x, lo, hi, color=COLOURS[arm], alpha=0.18, linewidth=0)
+            style, order = ("--", 3) if arm == SCRAMBLED else ("-", 2)
+            band(axis, x, values, color=COLOURS[arm], label=arm, linestyle=style, zorder=order)
     left.set_title(f"Ten generations, the world's noise {NOISES[HARD]:g} x the signal", loc="left")
     left.set_xlabel("generation")
     left.set_ylabel("error at death (share of ignorance)")

@@ -28,11 +28,12 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
+from benchmarks.figures import band, points
 from benchmarks.hypotheses.chains import Examples, Kernels, answer, he, largest, taught
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.papers.compression import schedule
 from benchmarks.papers.images import digits
-from evodev.analysis.extraction import SCALE_BITS, distilled, genome_bits, rounded, rounded_genome
+from evodev.analysis.extraction import SCALE_BITS, distilled, genome_bits, rounded_about_zero, rounded_genome
 from evodev.baselines.distilled import mismatch
 from evodev.compress import descend, train_genome
 from evodev.decoders import Decoder
@@ -41,7 +42,6 @@ from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.bilinear import Bilinear
 from evodev.network import Network, forward
-from evodev.statistics import interval
 from evodev.substrate import Population, mlp
 from evodev.types import Array, Inputs, Key, Outputs, Scalar
 
@@ -128,7 +128,7 @@ def pupil(arm: str, teacher: Kernels, inputs: Array, bits: int, steps: int, key:
             return None
         born = he((seen, width, SIZES[-1]), key=key)
         found = narrowed(born, seeing(order), teacher, steps, RATES["student"], inputs, key)
-        kernels = {name: jnp.asarray(rounded(np.asarray(kernel), PRECISION)) for name, kernel in found.items()}
+        kernels = {name: jnp.asarray(rounded_about_zero(np.asarray(kernel), PRECISION)) for name, kernel in found.items()}
         return kernels, seeing(order), PRECISION * sum(k.size for k in kernels.values()) + SCALE_BITS * len(kernels)
     if arm == "random places":
         free = bits - SCALE_BITS * len(teacher)
@@ -209,24 +209,17 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     titles = {"birth": "At birth, before any learning", "learned": "After 100 steps on 100 images"}
     for axis, (measure, title) in zip(panels[:2], titles.items(), strict=True):
         for arm, colour in colours.items():
-            mean, lo, hi = interval(100 * np.array([m[arm][measure] for m in measures]), 2000)
-            axis.plot(x, mean, color=colour, marker="o", markersize=4, label=labels[arm])
-            axis.fill_between(x, lo, hi, color=colour, alpha=0.2, linewidth=0)
+            band(axis, x, 100 * np.array([m[arm][measure] for m in measures]), color=colour, label=labels[arm])
         axis.axhline(100 * np.mean([m["teacher"] for m in measures]), color="0.5", linestyle=":", label="teacher (282,624 bits)")
         axis.set_ylabel("accuracy on unseen images (%)")
         axis.set_title(title, loc="left")
         axis.set_ylim(0, 100)
     panels[0].legend(frameon=False, fontsize=8)
     for measure, colour, label in (("birth", "#0b4f9e", "at birth"), ("learned", "0.55", "after learning")):
-        values = 100 * np.array([advantage(m, measure) for m in measures])
-        mean, lo, hi = interval(values, 2000)
-        panels[2].errorbar(x, mean, yerr=[mean - lo, hi - mean], color=colour, marker="o", markersize=4, capsize=3, label=label)
-        panels[2].plot(x, values.T, ".", color=colour, alpha=0.3, markersize=4)
+        points(panels[2], x, 100 * np.array([advantage(m, measure) for m in measures]), color=colour, fmt="o-", label=label)
     panels[2].axhline(0, color="0.7", linewidth=0.8, zorder=0)
-    said = "expected: above 0 on the left,\nbelow 0 on the right"
-    panels[2].text(0.97, 0.97, said, transform=panels[2].transAxes, color="0.45", fontsize=8, ha="right", va="top")
     panels[2].set_ylabel("genome less student (points)")
-    panels[2].set_title("Best genome less best student", loc="left")
+    panels[2].set_title("Best genome less best student;\nexpected: + on the left, - on the right", loc="left")
     panels[2].legend(frameon=False, fontsize=8, loc="lower right")
     for axis in panels:
         axis.set_xscale("log", base=2)

@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.figures import band, points
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from evodev.analysis.genes import duplicated
 from evodev.decoders import Decoder
@@ -35,7 +36,6 @@ from evodev.decoders.wiring.direct import Direct
 from evodev.learners import Gradient
 from evodev.network import forward
 from evodev.organism import Organism
-from evodev.statistics import interval
 from evodev.strategies import Strategy, maximise
 from evodev.substrate import mlp
 from evodev.types import Array, Genome, Genomes, Key
@@ -155,9 +155,8 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     *curves, bars = figure.subplots(1, 3, width_ratios=(1, 1, 0.8))
     for axis, relation in zip(curves, RELATED, strict=True):
         for arm, colour in COLOURS.items():
-            middle, low, high = interval(np.array([m["curve"][f"{relation}, {arm}"] for m in measures]), 2000)
-            axis.plot(np.arange(1, len(middle) + 1), middle, color=colour, label=arm)
-            axis.fill_between(np.arange(1, len(middle) + 1), low, high, color=colour, alpha=0.2, linewidth=0)
+            values = np.array([m["curve"][f"{relation}, {arm}"] for m in measures])
+            band(axis, np.arange(1, values.shape[1] + 1), values, color=colour, label=arm, marker="")
         axis.set_xscale("log")
         axis.set_ylim(0, 1.2)
         axis.set_xlabel("generations since the second subgoal was added")
@@ -166,12 +165,11 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     curves[1].legend(frameon=False, fontsize=8)
     for i, relation in enumerate(RELATED):
         for j, other in enumerate(ARMS[1:]):
-            middle, low, high = interval(np.array([against(other, relation)(m) for m in measures]), 2000)
-            bars.errorbar(middle, j + 0.2 * i, xerr=[[middle - low], [high - middle]], color=COLOURS[other], marker="os"[i],
-                          label=f"{relation} subgoal" if j == 0 else None)  # fmt: skip
+            values, label = [against(other, relation)(m) for m in measures], None if j else f"{relation} subgoal"
+            points(bars, j + 0.2 * i, values, along="x", color=COLOURS[other], fmt="os"[i], label=label)
     bars.axvline(0, color="0.8", linewidth=1, zorder=0)
     bars.set_yticks(np.arange(len(ARMS) - 1) + 0.1, [f"less {other}" for other in ARMS[1:]])
-    bars.invert_yaxis()
+    bars.set_ylim(len(ARMS) - 0.7, -0.3)  # room for the legend below
     bars.set_xlabel("difference of the error (variances)")
     bars.set_title("Duplicated less another arm", loc="left", fontsize=10)
     bars.legend(frameon=False, fontsize=8, loc="lower right")

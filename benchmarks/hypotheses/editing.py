@@ -27,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.figures import points
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.hypotheses.retina import FITNESS, LIVES, SCHEDULE, TASK
 from benchmarks.hypotheses.retina import ORGANISM as RETINA
@@ -168,9 +169,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         (x, left, right), (y, below, above) = (interval(v.mean(1), 2000) for v in (loss, gain))
         cloud.errorbar(x, y, xerr=[[x - left], [right - x]], yerr=[[y - below], [above - y]], color=colour, marker="D",
                        markeredgecolor="k", label=f"{arm}, mean of genes")  # fmt: skip
-        middle, low, high = interval(gain - loss, 2000)
-        at = np.arange(len(GENES)) + 0.25 * (i - 1)
-        bars.errorbar(middle, at, xerr=(middle - low, high - middle), color=colour, marker="o", markersize=4, linestyle="none")
+        points(bars, np.arange(len(GENES)) + 0.25 * (i - 1), gain - loss, along="x", color=colour, markersize=4)
     ends = np.array([0.0, max(cloud.get_xlim()[1], 0.0)])
     cloud.plot(ends, ends, color="0.7", linewidth=1, linestyle="--", label="as much gained as lost")
     for axis in (cloud, bars):

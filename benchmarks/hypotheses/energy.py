@@ -28,6 +28,7 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
+from benchmarks.figures import band, points
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from evodev.compress import walk
 from evodev.decoders import DECODERS, Decoder
@@ -38,7 +39,6 @@ from evodev.learners import Hebbian
 from evodev.learners.hebbian import HebbianState
 from evodev.organism import Organism
 from evodev.ranking import top_mask
-from evodev.statistics import interval
 from evodev.strategies import Strategy, maximise
 from evodev.substrate import Population, Projection, Substrate
 from evodev.tasks import FewShotDigits, Life
@@ -220,9 +220,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         x, y = (np.array([[p[name] for p in m[arm]] for m in measures]) for name in ("operations", "accuracy"))
         frontier.plot(np.maximum(x, 1).T, y.T, color=colour, alpha=0.15, linewidth=0.8)
         logs = np.log2(np.maximum(x, 1)).mean(0)
-        mean, lo, hi = interval(y, 2000)
-        frontier.plot(2**logs, mean, color=colour, marker="o", markersize=4, label=labels.get(arm, "random genome, k-WTA"))
-        frontier.vlines(2**logs, lo, hi, color=colour, linewidth=1.5)
+        band(frontier, 2**logs, y, color=colour, label=labels.get(arm, "random genome, k-WTA"))
     frontier.axvline(WIDTH * (WIDTH + TASK.outputs), color="0.7", linestyle="--", linewidth=0.8)
     frontier.axhline(0.2, color="0.7", linestyle=":", linewidth=0.8)
     frontier.text(WIDTH * (WIDTH + TASK.outputs), 0.21, "all neurons active ", ha="right", color="0.5", fontsize=8)
@@ -237,11 +235,10 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         if not len(kept):
             compared.text(i, 0.03, "never", ha="center", color=colours[arm], transform=compared.get_xaxis_transform())
             continue
-        mean, lo, hi = (float(v) for v in interval(kept, 2000))
-        compared.plot(np.full(len(kept), i), 2**kept, ".", color=colours[arm], alpha=0.4)
-        compared.errorbar(i, 2**mean, [[2**mean - 2**lo], [2**hi - 2**mean]], fmt="o", color=colours[arm])
+        points(compared, i, kept, color=colours[arm], base=2)
         if len(kept) < len(values):
-            compared.text(i, 2**mean * 1.3, f"{len(kept)} of {len(values)}", ha="center", fontsize=8, color=colours[arm])
+            said = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": colours[arm]}
+            compared.annotate(f"{len(kept)} of {len(values)}", (i, 2 ** kept.mean()), (8, 0), **said)
     compared.set_yscale("log", base=2)
     compared.set_yticks([2**k for k in range(8, 13)], [f"{2**k:,}" for k in range(8, 13)])
     compared.set_xticks(range(4), (*TRAINED, "random"))

@@ -22,13 +22,13 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.figures import band, points
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.hypotheses.verdict import Sign
 from benchmarks.lives.plasticity import DECODER, World, dealt, search_program, start, test_program
 from evodev.fitness import Fitness
 from evodev.learners import Elastic, Gradient
 from evodev.organism import Organism
-from evodev.statistics import interval
 from evodev.substrate import mlp
 from evodev.tasks import ContinualDigits
 
@@ -106,12 +106,8 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         chance = 1 / ways if scenario == "task" else 1 / (4 * ways)
         for axis, measure in zip(panels[line], ("retention", "accuracy"), strict=False):
             for y, arm in enumerate(arms):
-                values = np.array([m[scenario][arm][measure] for m in measures])
-                mean, lo, hi = (float(x) for x in interval(values, 2000))
-                colour = colours.get(arm, "#9a9a9a")
-                axis.plot(values, np.full(len(values), y), ".", color=colour, alpha=0.4, markersize=6)
-                axis.plot([lo, hi], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt")
-                axis.plot(mean, y, "o", color=colour, markersize=6)
+                values = [m[scenario][arm][measure] for m in measures]
+                points(axis, y, values, along="x", color=colours.get(arm, "#9a9a9a"))
             axis.set_yticks(range(len(arms)), arms if measure == "retention" else [""] * len(arms))
             axis.set_ylim(len(arms) - 0.5, -0.5)
             axis.tick_params(axis="y", length=0)
@@ -119,7 +115,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
             axis.axvline(0.0 if measure == "retention" else chance, color="#9a9a9a", linewidth=1, linestyle=":")
             axis.grid(axis="y", color="#eeeeee")
             axis.set_xlabel(
-                "retention (accuracy; 0 forgets nothing)" if measure == "retention" else "accuracy at the end, all phases"
+                "retention (accuracy; 0 forgets nothing)" if measure == "retention" else "accuracy at the end (dotted: chance)"
             )
         panels[line, 0].set_title(said, loc="left", fontsize=10)
         expected = "expected: the mask above all plastic" if scenario == "task" else "expected: the mask as all plastic"
@@ -128,13 +124,13 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         for arm in ARMS:
             if arm == "random mask":
                 continue
-            curve = np.mean([np.array(m[scenario][arm]["phases"])[-1] for m in measures], 0)
-            axis.plot(np.arange(1, 5), curve, marker="o", markersize=4, color=colours[arm], label=arm)
+            band(axis, range(1, 5), [m[scenario][arm]["phases"][-1] for m in measures], color=colours[arm], label=arm)
         axis.axhline(chance, color="#9a9a9a", linewidth=1, linestyle=":")
         axis.set_xticks(range(1, 5))
         axis.set_xlabel("phase, first to last")
         axis.set_ylabel("accuracy at the end")
-        axis.legend(frameon=False, fontsize=8)
+        if not line:
+            axis.legend(frameon=False, fontsize=8)
     for axis in panels.flat:
         axis.spines[["top", "right"]].set_visible(False)
     return figure

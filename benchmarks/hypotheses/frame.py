@@ -1,5 +1,6 @@
 """What a claim's file says, and what is done with it: seeds, resuming, statistics, verdict, JSON, figure."""
 
+import inspect
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -10,14 +11,20 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.common import RESULTS, write_result
+from benchmarks.common import RESULTS, code_of, write_result
 from benchmarks.hypotheses.verdict import Judgement, Sign, Word, judge, together
 from evodev.content import digest
+from evodev.manifest import commit
+from evodev.statistics import interval
 
 CACHE = Path(__file__).parent / ".cache"
 SUITE = "hypotheses"
+SHOWN = ("benchmarks.figures", "benchmarks.hypotheses.frame", "benchmarks.hypotheses.verdict")
+"""What no measured number depends on."""
 FIRST_SEED = {"quick": 1000, "full": 0}
 """A quick run has seeds of its own: whether it agrees with a full one is a second look, not the same one."""
+MOST = 24
+"""Numbers of a list that a result still shows the means of."""
 Measures = dict[str, Any]
 """What one outer seed measured: numbers, text and lists of them, by name."""
 
@@ -96,15 +103,23 @@ class Claim:
     draw: Callable[[list[Measures], Budget], Figure]
 
 
-def measured(claim: Claim, budget: str, seed: int, *, fresh: bool = False) -> tuple[Measures, bool]:
-    """Measures of a seed, and whether they were kept from before; a finished seed is not run again unless ``fresh``."""
+def measured(claim: Claim, budget: str, seed: int, *, fresh: bool = False, redraw: bool = False) -> tuple[Measures, bool]:
+    """Measures of a seed, and whether they were kept from before.
+
+    A finished seed of the same settings and code is not run again unless ``fresh``; with ``redraw`` none is, whatever its code.
+    """
     own = claim.budgets[budget]
     kept = CACHE / claim.name / f"{budget}-{digest(dict(own.settings))[:10]}-{seed}.json"
+    code = code_of(Path(inspect.getfile(claim.run)), SHOWN)
     if kept.exists() and not fresh:
-        return json.loads(kept.read_text()), True
+        measures = json.loads(kept.read_text())
+        if redraw or measures.get("code") == code:
+            return measures, True
     began = time.perf_counter()
+    measures = claim.run(seed, own)
+    measures |= {"seconds": time.perf_counter() - began, "code": code, "commit": commit()}
     # through JSON, so that a kept seed and a fresh one are the same thing
-    text = json.dumps(claim.run(seed, own) | {"seconds": time.perf_counter() - began}, default=_plain)
+    text = json.dumps(measures, default=_plain)
     kept.parent.mkdir(parents=True, exist_ok=True)
     partial = kept.with_suffix(".partial")
     partial.write_text(text)
@@ -146,12 +161,35 @@ def rows_of(claim: Claim, measures: list[Measures]) -> list[dict[str, Any]]:
     return rows
 
 
+def means_of(measures: list[Measures]) -> dict[str, Any]:
+    """Mean of every number, and of every short list of numbers, that all seeds measured, with its interval, by path."""
+    found: dict[str, Any] = {}
+
+    def walk(path: tuple[str, ...], values: list[Any]) -> None:
+        if all(isinstance(v, Mapping) for v in values):
+            for name in values[0]:
+                if all(name in v for v in values):
+                    walk((*path, name), [v[name] for v in values])
+            return
+        try:
+            numbers = np.array(values, np.float64)
+        except (TypeError, ValueError):
+            return  # text, nothing, or lists of different lengths
+        if numbers[0].size <= MOST and np.isfinite(numbers).all():
+            three = (np.vectorize(lambda x: float(f"{x:.4g}"), otypes=[float])(part).tolist() for part in interval(numbers, 2000))
+            found["/".join(path)] = dict(zip(("mean", "lo", "hi"), three, strict=True))
+
+    walk((), [{k: v for k, v in m.items() if k not in ("seconds", "code", "commit")} for m in measures])
+    return found
+
+
 def told(claim: Claim, measures: list[Measures], budget: str, first_seed: int) -> dict[str, Any]:
     """What a result says beside its rows: the claim in words, every seed's effects, and the verdict that follows."""
     return {
         "number": claim.number, "words": claim.words, "hypothesis": claim.hypothesis, "varies": claim.varies,
         "arms": claim.arms, "measure": claim.measure, "smallest": claim.smallest, "budget": budget, "first_seed": first_seed,
-        "seconds": sum(m["seconds"] for m in measures), "verdict": judged(claim, measures)[1],
+        "seconds": sum(m["seconds"] for m in measures), "measured_at": sorted({m.get("commit") or "unknown" for m in measures}),
+        "verdict": judged(claim, measures)[1],
         "contrasts": [
             {
                 "label": c.label, "expected": c.expected, "margin": c.margin, "unit": c.unit, "decides": c.decides,
@@ -159,6 +197,7 @@ def told(claim: Claim, measures: list[Measures], budget: str, first_seed: int) -
             }
             for c in claim.contrasts
         ],
+        "means": means_of(measures),
     }  # fmt: skip
 
 

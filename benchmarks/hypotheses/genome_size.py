@@ -23,6 +23,7 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
+from benchmarks.figures import band
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.papers.images import digits
 from evodev.chunks import Chunk
@@ -36,7 +37,6 @@ from evodev.fitness import Fitness
 from evodev.learners import Gradient
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism
-from evodev.statistics import interval
 from evodev.substrate import Population, Projection, Substrate
 from evodev.tasks import FewShotDigits, Life
 from evodev.types import Array, Genome, Genomes, Key, Scalar
@@ -179,9 +179,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     }  # fmt: skip
     for axis, names in ((left, tuple(COLOURS)), (right, ("transfer", "transfer before"))):
         for name in names:
-            mean, low, high = interval(np.array([m[name] for m in measures]), 2000)
-            axis.plot(sizes, mean, color=COLOURS[name], marker="o", markersize=4, label=labels[name])
-            axis.fill_between(sizes, low, high, color=COLOURS[name], alpha=0.2, linewidth=0)
+            band(axis, sizes, [m[name] for m in measures], color=COLOURS[name], label=labels[name])
         axis.axvspan(MIDDLE / 1.4, MIDDLE * 1.4, color="0.93", zorder=0)
         axis.set_xscale("log")
         axis.set_xticks(sizes, [f"{n:,.0f}" for n in sizes])

@@ -30,6 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.figures import band, points
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
@@ -39,7 +40,6 @@ from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import Gradient, InContext
 from evodev.learners.in_context import InContextState
 from evodev.organism import Organism
-from evodev.statistics import interval
 from evodev.strategies import Strategy, maximise
 from evodev.substrate import Substrate, recurrent
 from evodev.tasks import Life, Teacher
@@ -217,11 +217,9 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     x = np.arange(STEPS + 1)
     for axis, (arm, colour) in zip(panels, COLOURS.items(), strict=False):
         for event, dash in dashes.items():
-            values = np.array([m[arm][event] for m in measures])
-            mean, lo, hi = interval(values, 2000) if len(values) > 1 else (values[0],) * 3
-            since = slice(None) if event == "nothing" else slice(HALF, None)
-            axis.plot(x[since], mean[since], dash, color=colour, lw=1.8, label=event)
-            axis.fill_between(x[since], lo[since], hi[since], color=colour, alpha=0.12, lw=0)
+            since = 0 if event == "nothing" else HALF
+            values = [m[arm][event][since:] for m in measures]
+            band(axis, x[since:], values, color=colour, label=event, linestyle=dash, linewidth=1.8, marker="")
         start = np.mean([m[arm]["random"] for m in measures], axis=0)
         axis.plot(x, np.minimum(start, 3), color="#6b7280", lw=1, label="random genome, nothing")
         axis.axhline(1, color="0.7", lw=0.8, ls=":")
@@ -231,13 +229,8 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     panels[2].legend(frameon=False, fontsize=8, title="in mid-life", title_fontsize=8, loc="upper right", borderpad=0)
     for i, (arm, colour) in enumerate(COLOURS.items()):
         for j, event in enumerate(EVENTS[1:]):
-            values = np.array([retained(m, arm, event) for m in measures])
-            place = j + 0.25 * (i - 1)
-            mean, lo, hi = interval(values[:, None], 2000) if len(values) > 1 else (values,) * 3
-            panels[3].plot(np.full(len(values), place), values, "o", color=colour, ms=3, alpha=0.3)
-            panels[3].errorbar(
-                place, mean[0], [mean - lo, hi - mean], fmt="o", color=colour, ms=7, capsize=3, label=arm if j == 0 else None
-            )
+            values = [retained(m, arm, event) for m in measures]
+            points(panels[3], j + 0.25 * (i - 1), values, color=colour, label=None if j else arm)
     panels[3].set_xticks(range(3), ["pause", "activity\nreset", "synapses\nreset"])
     for level in (0, 1):
         panels[3].axhline(level, color="0.8", lw=0.8, zorder=0)

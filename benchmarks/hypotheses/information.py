@@ -27,12 +27,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
+from benchmarks.figures import band
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.hypotheses.retina import FITNESS, LIVES, ORGANISM, SCHEDULE, TASK, skill
 from evodev.analysis.information import Drift, bits_gained, drift
 from evodev.chunks import Chunk
 from evodev.evaluation import evaluate_organism, sample_lives
-from evodev.statistics import interval
 from evodev.strategies import Strategy, strong
 from evodev.types import Array, Genome, Key, Scalar
 
@@ -116,15 +116,12 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     panels = figure.subplots(1, 3)
     marks = np.array(measures[0]["marks"])
     bits, skills = (np.array([m[name] for m in measures]) for name in ("bits", "skill"))
-    band = np.concatenate([m["neutral"] for m in measures])
-    low, high = np.percentile(band, [2.5, 97.5], axis=0)
+    low, high = np.percentile(np.concatenate([m["neutral"] for m in measures]), [2.5, 97.5], axis=0)
     panels[0].fill_between(marks, low, high, color="0.85", linewidth=0, label="neutral drift, 95% of runs")
     for i, (share, colour) in enumerate(zip(HERITABILITIES, COLOURS, strict=True)):
-        label = f"$h^2$ = {share:g}" + {0.0: ", drift", 1.0: ", fitness as measured"}.get(share, "")
+        label = f"$h^2$ = {share:g}" + {0.0: ", drift", 1.0: ", as measured"}.get(share, "")
         for panel, values in zip(panels, (bits, skills), strict=False):
-            mean, lo, hi = interval(values[:, i], 2000)
-            panel.plot(marks, mean, color=colour, label=label)
-            panel.fill_between(marks, lo, hi, color=colour, alpha=0.2, linewidth=0)
+            band(panel, marks, values[:, i], color=colour, label=label, marker="")
         panels[2].plot(bits[:, i].mean(0), skills[:, i].mean(0), color=colour, marker="o", markersize=3)
         panels[2].scatter(bits[:, i, -1], skills[:, i, -1], color=colour, s=14, alpha=0.6, linewidth=0)
     lost = np.array([m["shuffled"] for m in measures])

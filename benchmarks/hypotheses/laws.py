@@ -29,6 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.figures import band
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.lives.laws import BEYOND, BIASES, OTHERS, RANGES, RATES, SHORT, WIDTHS, by_hand, question, width_needed
 from benchmarks.lives.laws_arms import DIAGONAL, Drawn, asked, falling_adam
@@ -39,7 +40,6 @@ from evodev.decoders.sparsity import AllSynapses
 from evodev.genome import Gene, GenomeSpec, spec_of
 from evodev.learners import Gradient
 from evodev.organism import Organism
-from evodev.statistics import interval
 from evodev.strategies import Strategy, maximise
 from evodev.substrate import Population, Projection, Substrate
 from evodev.tasks import Laws
@@ -57,7 +57,6 @@ SEARCHES: dict[str, tuple[tuple[str, ...], int]] = {
     "products among its genes, beyond": (("tanh", "relu", "exp"), 1),
 }
 """What genes may deal out, and whether lives are judged in the range learned in (0) or beyond (1)."""
-BEHIND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
 LOOKS = {
     "tuned": ("#c45a00", "-"), "random": ("#6b7280", ":"), "rates and scales evolved": ("#c45a00", "--"),
     "birth evolved": ("#0b4f9e", "-"), "birth evolved beyond": ("#0b4f9e", "--"),
@@ -187,17 +186,16 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     titles = ("Inside: a hole in the range learned", "Beyond: up to twice the range")
     for axis, what, where, title in zip(panels, ("inside", "beyond"), hand, titles, strict=False):
         for arm, (colour, dash) in LOOKS.items():
-            values = np.array([m["arms"][arm][what] for m in measures])
-            mean, lo, hi = (10**v for v in (interval(values, 2000) if len(values) > 1 else (values[0],) * 3))
-            axis.plot(widths, mean, dash, color=colour, lw=1.7, label=arm)
-            axis.fill_between(widths, lo, hi, color=colour, alpha=0.13, lw=0)
+            values = [m["arms"][arm][what] for m in measures]
+            band(axis, widths, values, color=colour, base=10, label=arm, linestyle=dash, linewidth=1.7, marker="")
         axis.axhline(known["plane"][where], color="0.55", lw=0.8, ls=(0, (5, 3)))
-        axis.text(widths[0], known["plane"][where], "best plane", fontsize=8, color="0.3", va="center", bbox=BEHIND)
+        beside = {"transform": axis.get_yaxis_transform(), "fontsize": 8}
+        axis.text(1.01, known["plane"][where], "best\nplane", color="0.3", va="bottom", **beside)
         axis.plot([4], [known["tanh"][where]], "*", color="#22262b", ms=11)
         axis.annotate("4 tanh by hand", (4, known["tanh"][where]), (7, 0), textcoords="offset points", fontsize=8, va="center")
-        limit, name = ((LIMIT, "fitted"), (FOUND, "rule found"))[what == "beyond"]
+        limit, name = ((LIMIT, "fitted"), (FOUND, "rule\nfound"))[what == "beyond"]
         axis.axhline(limit, color="#22262b", lw=0.8, ls=":")
-        axis.text(widths[0], limit * 0.92, f"below: {name}", fontsize=8, va="top")
+        axis.text(1.01, limit, f"below:\n{name}", va="top", **beside)
         axis.axvline(64, color="#e3e6ea", lw=6, zorder=0)
         axis.set(xscale="log", yscale="log", title=title, xlabel="hidden neurons")
         axis.set_xticks(widths, [str(w) for w in widths])

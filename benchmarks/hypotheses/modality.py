@@ -28,10 +28,10 @@ import optax
 from matplotlib.figure import Figure
 
 from benchmarks.comparison.mnist1d_arms import Params, born, dense_shapes, through
+from benchmarks.figures import band, points
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from evodev.analysis.spectra import cka
 from evodev.report.style import spread
-from evodev.statistics import interval
 from evodev.tasks.modality import Encoder, encoded
 from evodev.types import Array, Key
 
@@ -141,10 +141,8 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
     x = np.arange(len(LAYERS))
     for arm in ARMS:
-        values = np.array([m["alignment"][arm] for m in measures])
-        mean, lo, hi = interval(values, 2000)
-        left.plot(x, mean, color=COLOURS[arm], marker="o", markersize=4, linestyle="--" if arm == "same modality" else "-")
-        left.fill_between(x, lo, hi, color=COLOURS[arm], alpha=0.2, linewidth=0)
+        values, style = [m["alignment"][arm] for m in measures], "--" if arm == "same modality" else "-"
+        band(left, x, values, color=COLOURS[arm], linestyle=style)
     ends = [float(np.mean([alignment(m, arm) for m in measures])) for arm in ARMS]
     for arm, height in zip(ARMS, spread(ends, [0.05] * len(ARMS), 0.0, 1.0), strict=True):
         left.text(x[-1] + 0.08, height, arm, va="center", color=COLOURS[arm], fontsize=9)
@@ -152,12 +150,9 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     left.set(xlim=(-0.15, 2.75), ylim=(0, 1.02), ylabel="alignment of eye and ear (debiased CKA)")
     left.set_title("Two senses agree where their worlds agree", loc="left")
     for i, arm in enumerate(ARMS):
-        values = np.array([m["read"][arm] for m in measures])
-        mean, lo, hi = interval(values, 2000)
-        right.plot([i] * len(values), values, ".", color=COLOURS[arm], alpha=0.35)
-        right.errorbar([i], [mean], [[mean - lo], [hi - mean]], color=COLOURS[arm], marker="o", capsize=3)
+        points(right, i, [m["read"][arm] for m in measures], color=COLOURS[arm])
     right.axhline(1 / MEANINGS, color="0.7", linestyle=":", linewidth=1)
-    right.text(len(ARMS) - 0.5, 1 / MEANINGS + 0.01, "chance", ha="right", fontsize=8, color="0.4")
+    right.text(len(ARMS) - 0.8, 1 / MEANINGS + 0.01, "chance", ha="right", fontsize=8, color="0.4")
     right.set_xticks(range(len(ARMS)), [a.replace(" ", "\n") for a in ARMS], fontsize=8)
     right.set(ylim=(0, 1.02), ylabel="told right by the eye's read-out (share)")
     right.set_title("The eye's read-out on another's hidden layer", loc="left")

@@ -26,6 +26,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.arena.worlds import WORST
+from benchmarks.figures import band, points
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.hypotheses.searches import Evolution
 from benchmarks.lives.laws_arms import Drawn
@@ -40,7 +41,6 @@ from evodev.fitness import Fitness
 from evodev.learners import Gradient
 from evodev.organism import Organism
 from evodev.search import Schedule
-from evodev.statistics import interval
 from evodev.strategies import Strategy
 from evodev.substrate import mlp
 from evodev.tasks import Life, Sine, Split
@@ -183,19 +183,16 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     for axis, (i, depth) in zip(panels, enumerate(depths), strict=True):
         for arm in (GENOME, RANDOM):
             for j, width in enumerate(widths):
-                mean, low, high = interval(np.array([m[arm][i][j] for m in measures]), 2000)
+                values, label = [m[arm][i][j] for m in measures], f"{arm}, {width} wide"
                 strength = 0.35 + 0.65 * j / max(len(widths) - 1, 1)
-                label = f"{arm}, {width} wide"
-                axis.plot(SAMPLES, 2**mean, color=COLOURS[arm], alpha=strength, marker="o", markersize=3, label=label)
-                axis.fill_between(SAMPLES, 2**low, 2**high, color=COLOURS[arm], alpha=0.12 * strength, linewidth=0)
+                band(axis, SAMPLES, values, color=COLOURS[arm], base=2, alpha=strength, label=label)
         axis.set_title(f"{depth} hidden layer{'s' if depth > 1 else ''}", loc="left")
     panels[0].legend(frameon=False, fontsize=8, loc="lower left")
     panels[0].set_ylabel("squared error (1 = ignorance)")
-    for arm in (GENOME, RANDOM):
+    for arm, aside in ((GENOME, 0.96), (RANDOM, 1.04)):
         values = np.array([of_samples(m, arm) for m in measures])
-        mean, low, high = interval(values, 2000)
-        last.errorbar(SAMPLES, 2**mean, (2**mean - 2**low, 2**high - 2**mean), color=COLOURS[arm], fmt="o", markersize=4)
-        slope, start = np.polyfit(np.log2(SAMPLES), mean, 1)
+        points(last, aside * np.array(SAMPLES), values, color=COLOURS[arm], base=2)
+        slope, start = np.polyfit(np.log2(SAMPLES), values.mean(0), 1)
         label = f"{arm}: error ~ n^{slope:.2f}"
         last.plot(SAMPLES, 2 ** (start + slope * np.log2(SAMPLES)), color=COLOURS[arm], linewidth=1, label=label)
     last.set_title("all cells; expected: parallel", loc="left")

@@ -29,6 +29,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.optimize import linear_sum_assignment
 
+from benchmarks.figures import points
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.hypotheses.searches import Evolution
 from evodev.analysis.graph import of_network
@@ -42,7 +43,6 @@ from evodev.learners import Episodic
 from evodev.network import Network, activities
 from evodev.organism import Organism
 from evodev.search import Schedule
-from evodev.statistics import interval
 from evodev.strategies import Strategy
 from evodev.substrate import Population, Projection, Substrate
 from evodev.tasks import FewShotDigits
@@ -205,10 +205,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     for i, (measure, label) in enumerate(panels.items()):
         axis = figure.add_subplot(grid[1, 2 * i : 2 * i + 2])
         for x, arm in enumerate(ARMS):
-            values = np.array([m[arm][measure] for m in measures])
-            mean, lo, hi = interval(values, 2000)
-            axis.plot([x] * many, values, ".", color=COLOURS[arm], alpha=0.4)
-            axis.errorbar([x], [mean], [[mean - lo], [hi - mean]], color=COLOURS[arm], marker="o", capsize=3)
+            points(axis, x, [m[arm][measure] for m in measures], color=COLOURS[arm])
         losses = [np.mean([m[arm]["loss"] for m in measures]) for arm in ARMS]
         names = ["\n".join([*arm.split(" ", 1), f"({loss:.2f})"]) for arm, loss in zip(ARMS, losses, strict=True)]
         axis.set_xticks(range(len(ARMS)), names, fontsize=8)

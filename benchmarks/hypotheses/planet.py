@@ -31,12 +31,12 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.figures import points
 from benchmarks.hypotheses.chains import Examples, Kernels, he, hidden, taught
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.papers.images import digits
 from evodev.analysis.matching import match
 from evodev.analysis.spectra import cka, spectra
-from evodev.statistics import interval
 from evodev.types import Inputs, Outputs
 
 SIZES = (64, 32, 32, 32, 10)
@@ -185,10 +185,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     shown = ("both", *PLANETS, "data", "neither")
     x = np.arange(len(shown))
     for name, colour, shift in (("trained", "#0b4f9e", -0.08), ("untrained", "0.6", 0.08)):
-        values = np.array([[m[name]["weights"][kind] for kind in shown] for m in measures])
-        mean, lo, hi = interval(values, 2000)
-        left.errorbar(x + shift, mean, yerr=[mean - lo, hi - mean], fmt="o", color=colour, capsize=3, label=name)
-        left.plot(x[:, None] + shift + np.zeros(len(measures)), values.T, ".", color=colour, alpha=0.25, markersize=4)
+        points(left, x + shift, [[m[name]["weights"][kind] for kind in shown] for m in measures], color=colour, label=name)
     left.set_xticks(x, ["both", "being\nplain", "being\nresidual", "data", "neither"])
     left.set_xlabel(
         "what two networks share: architecture and data,\narchitecture alone (plain or residual), data alone, neither"
@@ -199,11 +196,8 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     titles = {"weights": "kernels, matched", "spectrum": "singular values", "answers": "answers to noise (CKA)"}
     for row, measure in enumerate(MEASURED):
         for of, colour, shift in (("architecture", "#0b4f9e", 0.12), ("data", "#c45a00", -0.12)):
-            values = np.array([effect(m, of, measure) for m in measures])
-            mean, lo, hi = interval(values, 2000)
-            label = f"same {of}" if not row else None
-            middle.errorbar(mean, row + shift, xerr=[[mean - lo], [hi - mean]], fmt="o", color=colour, capsize=3, label=label)
-            middle.plot(values, np.full(len(values), row + shift), ".", color=colour, alpha=0.3, markersize=4)
+            values, label = [effect(m, of, measure) for m in measures], None if row else f"same {of}"
+            points(middle, row + shift, values, along="x", color=colour, label=label)
     middle.axvline(0, color="0.7", linewidth=0.8, zorder=0)
     middle.text(0.98, 0.5, "expected: all to the right of 0,\nsame architecture further", transform=middle.transAxes, ha="right",
                 va="center", color="0.45", fontsize=8)  # fmt: skip

@@ -30,6 +30,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.special import log_ndtr
 
+from benchmarks.figures import band
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.hypotheses.searches import Evolution
 from evodev.decoders import Decoder
@@ -41,7 +42,6 @@ from evodev.genome import Gene, GenomeSpec, branch, spec_of
 from evodev.learners import Episodic
 from evodev.organism import Organism
 from evodev.search import Schedule, Search
-from evodev.statistics import interval
 from evodev.strategies import Strategy
 from evodev.substrate import Population, Projection, Substrate
 from evodev.tasks import FewShotDigits, Life, Split
@@ -207,17 +207,15 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     above, below = cast(Any, figure.subfigures(2, 1, height_ratios=(1.7, 1)))
     for axis, (measure, label) in zip(above.subplots(1, 3), MEASURES.items(), strict=True):
         for arm, colour in COLOURS.items():
-            values, x = np.array([m[arm][measure] for m in measures]), measures[0][arm]["generation"]
-            mean, lo, hi = interval(values, 2000)
-            axis.plot(x, values.T, color=colour, alpha=0.2, linewidth=0.7)
-            axis.plot(x, mean, color=colour, linewidth=2, linestyle="--" if arm == TYPED else "-", label=arm)
-            axis.fill_between(x, lo, hi, color=colour, alpha=0.2, linewidth=0)
+            x, values = measures[0][arm]["generation"], [m[arm][measure] for m in measures]
+            style = {"linewidth": 2, "linestyle": "--" if arm == TYPED else "-", "marker": ""}
+            band(axis, x, values, color=colour, seeds=True, label=arm, **style)
         axis.set(xlabel="generation", ylabel=label)
         # random genomes know nothing of the read-out's temperature: far above guessing
         axis.set_ylim((0.4, 2) if measure == "loss" else (-0.05, 1.05))
         axis.spines[["top", "right"]].set_visible(False)
-        if measure == "locality":
-            axis.legend(frameon=False, fontsize=8, loc="lower right")
+        if measure == "loss":
+            axis.legend(frameon=False, fontsize=8, loc="upper right")
         axis.set_title("" if measure == "loss" else "expected: ordered above shuffled", loc="left", fontsize=9)
     for part, arm in zip(below.subfigures(1, 3), COLOURS, strict=True):
         fields = np.array(measures[0][arm]["fields"])

@@ -25,11 +25,11 @@ import optax
 from matplotlib.figure import Figure
 
 from benchmarks.comparison.mnist1d_arms import Params, accuracy, as_params, born, divided, mlp, wired
+from benchmarks.figures import band
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.hypotheses.topology import BATCH, SHAPES, evolved, masks_at, ordered
 from evodev.baselines.masks import same_degrees, same_layers
 from evodev.models import sparse
-from evodev.statistics import interval
 from evodev.types import Array
 
 FAN_INS = {"2%": (1, 1), "4%": (2, 2)}
@@ -119,33 +119,31 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     figure = Figure(figsize=(13, 4.4), layout="constrained")
     panels = figure.subplots(1, 3)
     steps = budget["short"] * np.array(TIMES)
-
-    def line(axis: Any, values: np.ndarray, colour: str, label: str, style: str = "-") -> None:
-        mean, low, high = interval(values, 2000)
-        axis.plot(steps, mean, color=colour, marker="o", markersize=4, label=label, linestyle=style)
-        axis.fill_between(steps, low, high, color=colour, alpha=0.18, linewidth=0)
-
     for axis, (name, fan_ins) in zip(panels, FAN_INS.items(), strict=False):
         for arm, colour in zip(ARMS, COLOURS, strict=True):
             label = arm if arm == "evolved" else f"random, {arm}"
-            line(axis, 100 * np.array([m["test"][name][arm] for m in measures]), colour, label)
-            line(axis, 100 * np.array([m["train"][name][arm] for m in measures]), colour, f"{label}: signals trained on", ":")
+            for of, said, style in (("test", "", "-"), ("train", ", in training", ":")):
+                values = 100 * np.array([m[of][name][arm] for m in measures])
+                band(axis, steps, values, color=colour, label=label + said, linestyle=style)
         axis.set(title=f"{sum(fan_ins) * 50} synapses ({name})", ylabel="accuracy reached (%)")
     right = panels[2]
-    for names, colour in (((n,), c) for n, c in zip(FAN_INS, ("#7fa8d9", "#2a7f62"), strict=True)):
-        line(right, np.array([[gap(m, t, budgets=names) for t in TIMES] for m in measures]), colour, f"equal degrees, {names[0]}")
     both = np.array([[gap(m, t) for t in TIMES] for m in measures])
-    line(right, both, COLOURS[0], "equal degrees, both (decides)")
-    line(
-        right, np.array([[gap(m, t, control="equal layers") for t in TIMES] for m in measures]), COLOURS[2], "equal layers, both"
-    )
+    gaps = {
+        **{f"equal degrees, {n}": [[gap(m, t, budgets=(n,)) for t in TIMES] for m in measures] for n in FAN_INS},
+        "equal degrees, both (decides)": both,
+        "equal layers, both": [[gap(m, t, control="equal layers") for t in TIMES] for m in measures],
+    }
+    for (label, values), colour in zip(gaps.items(), ("#7fa8d9", "#2a7f62", COLOURS[0], COLOURS[2]), strict=True):
+        band(right, steps, values, color=colour, label=label)
     start = both[:, 0].mean()
     right.plot(steps[[0, -1]], [start, start / 2], color="k", linestyle="--", linewidth=1, label="half is left: expected above")
     right.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     right.set(title=f"the gap; {len(measures)} seeds, 95% intervals", ylabel="evolved less random (points)")
+    for axis, place in ((panels[0], "left"), (right, "right")):
+        style = {"loc": f"outside lower {place}", "ncols": 3, "columnspacing": 1.2, "fontsize": 8, "frameon": False}
+        figure.legend(*axis.get_legend_handles_labels(), **style)
     for axis in panels:
         axis.set(xscale="log", xlabel="steps of training")
-        axis.legend(fontsize=7)
     return figure
 
 

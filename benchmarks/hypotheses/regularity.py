@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.figures import band, points
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.hypotheses.verdict import Sign
 from evodev.decoders import Decoder
@@ -35,7 +36,6 @@ from evodev.decoders.wiring.cppn import CPPN
 from evodev.decoders.wiring.direct import Direct
 from evodev.decoders.wiring.relative import RelativePosition
 from evodev.network import matrix
-from evodev.statistics import interval
 from evodev.strategies import Strategy, maximise
 from evodev.substrate import Population, Projection, Substrate
 from evodev.types import Array, Genome, Key, Matrix
@@ -132,42 +132,30 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     """Error and advantage against regularity; the way there at both ends."""
     figure = Figure(figsize=(13, 4.4), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    x = np.array(REGULAR)
-
-    def line(axis: Any, at: np.ndarray, values: np.ndarray, colour: str, label: str, style: str = "-", marker: str = "o") -> None:
-        mean, low, high = interval(values, 2000)
-        axis.plot(at, mean, color=colour, marker=marker, markersize=4, label=label, linestyle=style)
-        axis.fill_between(at, low, high, color=colour, alpha=0.18, linewidth=0)
-
     beyond = 1.15
-    for arm, colour in zip(ARMS, COLOURS, strict=True):
+    for i, (arm, colour) in enumerate(zip(ARMS, COLOURS, strict=True)):
         told = np.array([m["error"][arm] for m in measures])
-        line(left, x, told[:, :SCRAMBLED], colour, f"{arm}, {size_of(arm)} numbers")
-        mean, low, high = interval(told[:, SCRAMBLED], 2000)
-        left.errorbar([beyond], [mean], [[mean - low], [high - mean]], color=colour, marker="s", markersize=5)
+        band(left, REGULAR, told[:, :SCRAMBLED], color=colour, label=f"{arm}, {size_of(arm)} numbers")
+        points(left, beyond + 0.03 * (i - 1.5), told[:, SCRAMBLED], color=colour, fmt="s")
         if arm in INDIRECT:
-            each = np.array([[advantage(m, i, (arm,)) for i in range(SCRAMBLED)] for m in measures])
-            line(middle, x, each, colour, arm)
+            each = [[advantage(m, i, (arm,)) for i in range(SCRAMBLED)] for m in measures]
+            band(middle, REGULAR, each, color=colour, label=arm)
         history = np.array([m["history"][arm] for m in measures])
         evaluations = budget["population"] * np.arange(1, history.shape[-1] + 1)
-        for i, style in ((1, "-"), (0, ":")):
-            label = f"{arm}, regularity {1 if i else 0}"
-            line(right, evaluations, history[:, i], colour, label, style, marker="")
-    line(
-        middle,
-        x,
-        np.array([[advantage(m, i) for i in range(SCRAMBLED)] for m in measures]),
-        "k",
-        "mean (decides at both ends)",
-        "--",
-    )
+        for end, style in ((1, "-"), (0, ":")):
+            label = f"{arm}, regularity {end}"
+            band(right, evaluations, history[:, end], color=colour, label=label, linestyle=style, marker="")
+    mean = [[advantage(m, i) for i in range(SCRAMBLED)] for m in measures]
+    band(middle, REGULAR, mean, color="k", label="mean (decides at both ends)", linestyle="--")
     left.axhline(1, color="0.6", linestyle=":", linewidth=1, label="answering 0")
     left.set(title=f"{len(measures)} seeds, 95% intervals", ylabel="error (1: answering 0)", xlabel="regularity of the target")
     left.set_xticks([0, 0.25, 0.5, 0.75, 1, beyond], ["0", ".25", ".5", ".75", "1", "1,\nscrambled"])
     middle.axhline(0, color="0.6", linewidth=0.8, zorder=0)
-    middle.set(title="advantage of indirect (expected: left -, right +)", xlabel="regularity of the target",
+    left.set_ylim(top=1.3 * left.get_ylim()[1])  # room for the legends
+    middle.set(title="advantage; expected: left -, right +", xlabel="regularity of the target",
                ylabel="error, direct less indirect")  # fmt: skip
     right.set(title="the search", xlabel="evaluations", ylabel="best of the generation (error)", yscale="log")
+    right.set_ylim(top=4 * right.get_ylim()[1])
     for axis in (left, middle, right):
         axis.legend(fontsize=7)
     return figure

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.figures import band
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.hypotheses.retina import FITNESS, LIVES, ORGANISM, SCHEDULE, TASK, skill
 from benchmarks.hypotheses.searches import Evolution
@@ -34,7 +35,6 @@ from evodev.evaluation import sample_lives
 from evodev.fitness import aulc
 from evodev.network import matrix
 from evodev.search import Schedule
-from evodev.statistics import interval
 from evodev.strategies import Strategy
 from evodev.types import Genome
 
@@ -139,10 +139,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     best, floor = (np.mean([m[name] for m in measures]) for name in ("intact", "floor"))
     for panel, (change, (label, title)) in zip(panels, AXES.items(), strict=True):
         for arm, colour in COLOURS.items():
-            values = np.array([m["skill"][arm][change] for m in measures])
-            mean, lo, hi = interval(values, 2000)
-            panel.plot(STRENGTHS[change], mean, color=colour, marker="o", markersize=4, label=arm)
-            panel.fill_between(STRENGTHS[change], lo, hi, color=colour, alpha=0.2, linewidth=0)
+            band(panel, STRENGTHS[change], [m["skill"][arm][change] for m in measures], color=colour, label=arm)
         panel.axhline(best, color="0.5", linewidth=1, linestyle=":", label="champions, intact")
         panel.axhline(floor, color="0.5", linewidth=1, linestyle="--", label="random development, intact")
         if change != "rounding":

@@ -27,6 +27,7 @@ from matplotlib.figure import Figure
 from benchmarks.arena.cells import BARE, RANDOM, Cell
 from benchmarks.arena.worlds import Budget as Spent
 from benchmarks.arena.worlds import World, worlds
+from benchmarks.figures import band, points
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from benchmarks.hypotheses.searches import Evolution
 from benchmarks.lives.laws_arms import Drawn
@@ -36,7 +37,6 @@ from evodev.decoders.sparsity import AllSynapses
 from evodev.fitness import aulc, jumpstart, slope_aligned
 from evodev.learners import Gradient
 from evodev.organism import Organism, shuffle_genes
-from evodev.statistics import interval
 from evodev.types import Genome, Key
 
 DECODERS = {"digits": "retinotopic", "sine": "dct"}
@@ -118,16 +118,15 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     axes = figure.subplots(1, 3)
     units = {"digits": "examples of each class", "sine": "steps on the same ten points"}
     for axis, (name, unit) in zip(axes, units.items(), strict=False):
+        steps = measures[0][name]["schedule"]
         for arm, colour in COLOURS.items():
             if arm not in measures[0][name]:
                 continue
-            mean, low, high = interval(np.array([m[name][arm]["curve"] for m in measures]), 2000)
-            steps = measures[0][name]["schedule"]
-            axis.plot(steps, mean, ":" if arm == PIXELS else "-", color=colour, marker="o", markersize=3, label=arm)
-            axis.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+            values, style = [m[name][arm]["curve"] for m in measures], ":" if arm == PIXELS else "-"
+            band(axis, steps, values, color=colour, label=arm, linestyle=style)
         axis.axhline(1, color="0.7", linestyle=":", linewidth=1)
         axis.set_xscale("symlog", linthresh=1)
-        axis.set_xticks(measures[0][name]["schedule"], [str(s) for s in measures[0][name]["schedule"]])
+        axis.set_xticks(steps, [str(s) for s in steps])
         axis.minorticks_off()
         axis.set_ylim(0, 1.8)
         axis.set_xlabel(unit)
@@ -137,10 +136,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     rows = [(name, measure) for name in DECODERS for measure in ("jumpstart", "aulc", "slope")]
     for y, (name, measure) in enumerate(reversed(rows)):
         values = np.array([less(name, measure)(m) for m in measures]) * (-1 if measure == "aulc" else 1)
-        mean, low, high = (float(v) for v in interval(values, 2000))
-        axes[2].plot([low, high], [y, y], color=COLOURS[EVOLVED], linewidth=2)
-        axes[2].plot(values, np.full(len(values), y - 0.18), "|", color="0.6", markersize=5)
-        axes[2].plot(mean, y, "o", color=COLOURS[EVOLVED])
+        points(axes[2], y, values, along="x", color=COLOURS[EVOLVED])
     axes[2].axvline(0, color="0.6", linewidth=0.8)
     names = {"jumpstart": "jumpstart", "aulc": "lower AULC", "slope": "aligned slope"}
     axes[2].set_yticks(range(len(rows)), [f"{name}: {names[measure]}" for name, measure in reversed(rows)])

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evodev.content import digest
+from evodev.content import digest, source
 from evodev.evaluation import live_subjects, sample_lives
 from evodev.fitness import Fitness
 from evodev.lifetime import LifetimeLog
@@ -63,7 +63,7 @@ class Evolution:
 
     def found(self, seed: int) -> Found:
         """The search of one seed, kept under .cache/searches."""
-        kept = CACHE / f"{digest(self)[:16]}-{seed}.npz"
+        kept = CACHE / f"{digest(source(), self)[:16]}-{seed}.npz"
         if not kept.exists():
             search = self.search
             # the root is told to the program, so that seeds share it

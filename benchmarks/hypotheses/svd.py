@@ -26,6 +26,7 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
+from benchmarks.figures import band, points
 from benchmarks.hypotheses.chains import Examples, Kernels, answer, cross_entropy, he, largest, letters, taught
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from evodev.analysis.extraction import WAYS, distilled, extract, fitted_genome, seeded
@@ -34,7 +35,6 @@ from evodev.decoders import Decoder
 from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.bilinear import Bilinear
-from evodev.statistics import interval
 from evodev.substrate import mlp
 from evodev.types import Array, Key, Scalar
 
@@ -173,10 +173,12 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     }  # fmt: skip
     for axis, task in zip(panels, TASKS, strict=False):
         for arm, (label, colour, line, marker) in styles.items():
-            mean, lo, hi = interval(100 * np.stack([score(m, arm, task) for m in measures]), 2000)
-            axis.plot(x, mean, color=colour, linestyle=line, marker=marker, markersize=4, label=label)
+            values = 100 * np.array([score(m, arm, task) for m in measures])
+            style = {"color": colour, "label": label, "linestyle": line, "marker": marker}
             if arm in ("directions", "magnitude", "distilled"):
-                axis.fill_between(x, lo, hi, color=colour, alpha=0.15, linewidth=0)
+                band(axis, x, values, **style)
+            else:
+                axis.plot(x, values.mean(0), markersize=4, **style)
         axis.set_xscale("log", base=2)
         axis.set_xticks(x, [f"1/{round(1 / part)}" for part in x])
         axis.set_xlabel("bits kept, as a share of the teacher's 32 a weight")
@@ -194,9 +196,7 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     for row, effect in enumerate(bars.values()):
         for task, colour, shift in zip(TASKS, ("#0b4f9e", "#8fb8de"), (0.14, -0.14), strict=True):
             own = 100 * np.array([effect(m, task) for m in measures])
-            mean, lo, hi = interval(own, 2000)
-            axis.errorbar(mean, row + shift, xerr=[[mean - lo], [hi - mean]], fmt="o", color=colour, capsize=3, zorder=3)
-            axis.scatter(own, np.full(len(own), row + shift), s=9, color=colour, alpha=0.4, linewidth=0)
+            points(axis, row + shift, own, along="x", color=colour)
         axis.text(0.3, row + 0.33, "expected →", color="0.45", fontsize=8, va="center")
     axis.axvline(0, color="0.7", linewidth=0.8, zorder=0)
     axis.set_yticks(range(len(bars)), bars)

@@ -25,18 +25,18 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.comparison.mnist1d_arms import as_params, born, dense_shapes, divided, mlp, trained, trainings, wired
+from benchmarks.figures import band
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from evodev.analysis.graph import of_masks
 from evodev.analysis.nulls import against
 from evodev.baselines.masks import Masks, same_degrees, same_density, same_layers
-from evodev.content import digest
+from evodev.content import digest, source
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.relative import RelativePosition
 from evodev.models import from_params
 from evodev.network import matrix
-from evodev.statistics import interval
 from evodev.strategies import Strategy, maximise
 from evodev.substrate import Substrate
 from evodev.types import Array, Genome, Key
@@ -106,7 +106,7 @@ def evolved(seed: int, fan_ins: tuple[int, int], budget: Budget) -> tuple[Genome
     """Where a search began and ended; kept, so that claims share it."""
     initial = DECODER.genome_spec(substrate()).init(key=jax.random.fold_in(jax.random.key(seed), 0x9E))
     settings = {name: budget[name] for name in ("population", "generations")} | {"steps": budget["short"]}
-    kept = CACHE / f"{digest((settings, fan_ins))[:16]}-{seed}.npy"
+    kept = CACHE / f"{digest(source(), settings, fan_ins)[:16]}-{seed}.npy"
     if not kept.exists():
         _, train, validation = ordered(seed)
         key = jax.random.fold_in(jax.random.key(seed), 0x5E)
@@ -190,25 +190,19 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     figure = Figure(figsize=(13, 4.4), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     x, names = np.arange(len(FAN_INS)), list(FAN_INS)
-
-    def line(axis: Any, values: np.ndarray, colour: str, label: str, **style: Any) -> None:
-        mean, low, high = interval(values, 2000)
-        axis.plot(x, mean, color=colour, marker="o", markersize=4, label=label, **style)
-        axis.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
-
     for arm, colour in zip(ARMS, COLOURS, strict=True):
-        values = np.array([[100 * m["accuracy"][d][arm] for d in names] for m in measures])
+        values = [[100 * m["accuracy"][d][arm] for d in names] for m in measures]
         label = arm if arm in ("evolved", "relabelled", "initial genome") else f"rewired, {arm}"
-        line(left, values, colour, label, linestyle="--" if arm == "relabelled" else "-")
+        band(left, x, values, color=colour, label=label, linestyle="--" if arm == "relabelled" else "-")
     for control, colour in (("relabelled", COLOURS[1]), *zip(REWIRED, COLOURS[2:5], strict=True)):
-        values = np.array([[harm(m, d, control) for d in names] for m in measures])
+        values = [[harm(m, d, control) for d in names] for m in measures]
         label = "relabelled (expected: 0)" if control == "relabelled" else f"rewired, {control}"
-        line(middle, values, colour, label, linestyle="--" if control == "relabelled" else "-")
+        band(middle, x, values, color=colour, label=label, linestyle="--" if control == "relabelled" else "-")
     for (measure, label), colour in zip(STANDS.items(), ("#0b4f9e", "#c45a00", "#2a7f62", "#8c8c8c"), strict=True):
-        line(right, np.array([[m["stands"][d][measure] for d in names] for m in measures]), colour, label)
+        band(right, x, [[m["stands"][d][measure] for d in names] for m in measures], color=colour, label=label)
     left.set(title=f"MNIST-1D, {len(measures)} seeds, 95% intervals", ylabel="test accuracy (%)")
     middle.set(title="harm (expected: grows to the right)", ylabel="evolved mask less control (points)")
-    right.set(title="evolved masks among nulls of equal degrees", ylabel="z-score (symmetric log scale)")
+    right.set(title="evolved among nulls of equal degrees", ylabel="z-score (symmetric log scale)")
     right.set_yscale("symlog")
     for axis in (left, middle, right):
         axis.set_xticks(x, names)

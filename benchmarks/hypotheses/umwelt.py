@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.figures import band
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from evodev.chunks import Chunk
 from evodev.decoders import Decoder
@@ -35,7 +36,6 @@ from evodev.fitness import Fitness
 from evodev.learners import Gradient
 from evodev.lifetime import LifetimeLog, probe_steps
 from evodev.organism import Organism, shuffle_genes
-from evodev.statistics import interval
 from evodev.strategies import Strategy, maximise
 from evodev.substrate import mlp
 from evodev.tasks import FewShotDigits, Split
@@ -137,10 +137,8 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     for body, name in enumerate(BODIES):
         axis = figure.add_subplot(grid[:, 1 + body], sharey=panels[0] if panels else None)
         for i, arm in enumerate(ARMS):
-            mean, lo, hi = interval(accuracy[:, body, i], 2000)
             label = f"{arm}, AULC {aulc[:, body, i].mean():.2f}"
-            axis.plot(SCHEDULE, mean, color=COLOURS[arm], marker="o", markersize=3.5, label=label)
-            axis.fill_between(SCHEDULE, lo, hi, color=COLOURS[arm], alpha=0.2, linewidth=0)
+            band(axis, SCHEDULE, accuracy[:, body, i], color=COLOURS[arm], label=label)
         axis.axhline(1 / TASK.ways, color="0.85", linestyle=":", linewidth=1, zorder=0)
         axis.set_title(f"Life with {'an eye' if name == 'eye' else name}; expected: own above foreign", loc="left", fontsize=10)
         axis.set_xlabel("samples a class")

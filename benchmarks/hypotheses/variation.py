@@ -28,13 +28,13 @@ import optax
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from benchmarks.figures import band, points
 from benchmarks.hypotheses.frame import Budget, Claim, Contrast, Measures
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.direct import Direct
 from evodev.network import forward
-from evodev.statistics import interval
 from evodev.substrate import mlp
 from evodev.types import Array, Genome, Genomes, Key, Scalar
 
@@ -206,22 +206,16 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
     for axis, world in zip(panels, WORLDS, strict=False):
         for arm, colour in COLOURS.items():
             curves = np.array([m[world][arm]["best"] for m in measures])
-            mean, lo, hi = interval(curves, 2000) if len(curves) > 1 else (curves[0],) * 3
-            evaluations = POPULATION * np.arange(1, curves.shape[1] + 1)
-            axis.plot(evaluations, mean, color=colour, lw=1.6, label=arm)
-            axis.fill_between(evaluations, lo, hi, color=colour, alpha=0.15, lw=0)
+            band(axis, POPULATION * np.arange(1, curves.shape[1] + 1), curves, color=colour, marker="")
         axis.set(xscale="log", title=world, xlabel="evaluations", ylabel="progress of the best so far", ylim=(0.5, 1.03))
         if world == "behind the wall":
             trap = 1 - (GOAL[1] - WALLS[0][1]) / (GOAL[1] - START[1])
             axis.axhline(trap, color="0.6", lw=0.8, ls=":")
-            axis.text(POPULATION, trap + 0.003, "the trap", fontsize=8, va="bottom", color="0.4")
+            axis.text(1.01, trap, "the trap", transform=axis.get_yaxis_transform(), fontsize=8, va="center", color="0.4")
         axis.spines[["top", "right"]].set_visible(False)
     axis = panels[2]
     for i, (arm, colour) in enumerate(COLOURS.items()):
-        values = np.array([best(m, arm) for m in measures])
-        mean, lo, hi = (float(v) for v in interval(values, 2000)) if len(values) > 1 else (values[0],) * 3
-        axis.plot(values, i + np.linspace(-0.25, 0.25, len(values)), "o", color=colour, ms=3, alpha=0.4)
-        axis.errorbar(mean, i, xerr=[[mean - lo], [hi - mean]], fmt="o", color=colour, ms=7, capsize=3)
+        points(axis, i, [best(m, arm) for m in measures], along="x", color=colour)
     axis.set_yticks(range(len(COLOURS)), list(COLOURS))
     axis.invert_yaxis()
     axis.set(xlabel="progress of the best, behind the wall", title="At the end", xlim=(0.5, 1.03))

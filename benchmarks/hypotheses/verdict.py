@@ -10,7 +10,8 @@ from evodev.statistics import equivalent, holm, paired
 Sign = Literal["+", "-", "0"]
 Word = Literal["supported", "not supported", "inconclusive"]
 LEVEL = 0.05
-"""Probability of calling chance an effect, over all deciding contrasts of a claim together."""
+"""Two-sided probability, over all deciding contrasts of a claim together, of calling chance an effect, and of calling an effect
+that reaches its margin too small."""
 FEWEST = 6
 """Seeds below which no two-sided sign-flip test can be significant: 2 / 2^n > 5%."""
 
@@ -21,8 +22,8 @@ class Judgement(NamedTuple):
     Attributes:
         value: mean effect over seeds.
         lo, hi: its 95% bootstrap interval over seeds.
-        p: of the exact sign-flip test; for an expected 0, of two one-sided tests of equivalence. Corrected for how many
-            contrasts decide together.
+        p: of the sign-flip test (exact up to 13 seeds); for an expected 0, of two one-sided tests of equivalence. Corrected
+            for how many contrasts decide together.
         word: the verdict.
     """
 
@@ -36,11 +37,10 @@ class Judgement(NamedTuple):
 def judge(effects: Sequence[Sequence[float]], expected: Sequence[Sign], margins: Sequence[float]) -> list[Judgement]:
     """Contrasts that decide together, each judged by the rule, p corrected for their number (Holm 1979).
 
-    With an expected sign: *supported* where the effect has it, significantly, and is no smaller than the margin; *not supported*
-    where it is significantly of the other sign, or where the whole interval lies below the margin, so that whatever effect
-    there is does not matter. With an expected 0: *supported* where the effect lies significantly within the margin
-    (equivalence), *not supported* where it is significant and beyond the margin. Else, and with fewer than ``FEWEST`` seeds
-    or a seed without a finite effect, *inconclusive*.
+    With an expected sign: *supported* where the effect has it, significantly, and its mean is no smaller than the margin; *not
+    supported* where it is significantly below the margin: of the other sign, or too small to matter. With an expected 0:
+    *supported* where the effect lies significantly within the margin (equivalence), *not supported* where it is significantly
+    beyond it. Else, and with fewer than ``FEWEST`` seeds or a seed without a finite effect, *inconclusive*.
 
     Args:
         effects: (contrasts, seeds), paired within a seed.
@@ -52,33 +52,34 @@ def judge(effects: Sequence[Sequence[float]], expected: Sequence[Sign], margins:
     """
     if any(margin <= 0 for margin in margins):
         raise ValueError(f"contrast: a margin must be positive, given {min(margins)}")
-    differs, matters = [], []
+    found, for_it, against_it = [], [], []
     for own, sign, margin in zip(effects, expected, margins, strict=True):
         values = np.asarray(own, np.float64)
-        known = np.isfinite(values).all() and len(values) >= 2
-        result = paired(values, np.zeros_like(values)) if known else (float("nan"),) * 3 + (1.0,)
-        differs.append(result)
-        matters.append(equivalent(values, np.zeros_like(values), margin) if known and sign == "0" else result[3])
-    corrected = holm(matters)
-    found = holm([result[3] for result in differs])
+        if len(values) < 2 or not np.isfinite(values).all():
+            found.append((float("nan"),) * 3)
+            for_it.append(1.0)
+            against_it.append(1.0)
+            continue
+        effect = paired(values, np.zeros_like(values))
+        found.append(effect[:3])
+        for_it.append(equivalent(values, np.zeros_like(values), margin) if sign == "0" else effect.p)
+        along = {"+": 1.0, "-": -1.0, "0": float(np.sign(effect.value))}[sign] * values
+        short = paired(along, np.full_like(along, margin))
+        against_it.append(short.p if (short.value > 0) == (sign == "0") else 1.0)
+    ps = zip(holm(for_it), holm(against_it), strict=True)
     return [
-        Judgement(value, lo, hi, p, _word(len(own), value, lo, hi, p, q, sign, margin))
-        for own, (value, lo, hi, _), p, q, sign, margin in zip(effects, differs, corrected, found, expected, margins, strict=True)
+        Judgement(value, lo, hi, p, _word(len(own), value, p, q, sign, margin))
+        for own, (value, lo, hi), (p, q), sign, margin in zip(effects, found, ps, expected, margins, strict=True)
     ]
 
 
-def _word(seeds: int, value: float, lo: float, hi: float, p: float, found: float, sign: Sign, margin: float) -> Word:
-    """The rule for one contrast; ``p`` of what is expected, ``found`` of any difference at all."""
+def _word(seeds: int, value: float, p: float, q: float, sign: Sign, margin: float) -> Word:
+    """The rule for one contrast; ``p`` of what is expected, ``q`` of what speaks against it."""
     if seeds < FEWEST or not np.isfinite(value):
         return "inconclusive"
-    if sign == "0":
-        if p <= LEVEL:
-            return "supported"
-        return "not supported" if found <= LEVEL and abs(value) > margin else "inconclusive"
-    along, most = (value, hi) if sign == "+" else (-value, -lo)
-    if along >= margin and p <= LEVEL:
+    if p <= LEVEL and (sign == "0" or (value if sign == "+" else -value) >= margin):
         return "supported"
-    return "not supported" if most < margin or (along < 0 and p <= LEVEL) else "inconclusive"
+    return "not supported" if q <= LEVEL else "inconclusive"
 
 
 def together(words: Sequence[Word]) -> Word:

@@ -26,16 +26,16 @@ Finished searches are kept in benchmarks/lives/.cache: a killed script goes on w
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.common import result_path, write_result
+from benchmarks.figures import band
 from benchmarks.lives import hebbian_cartpole as cartpole
 from benchmarks.lives import hebbian_digits as digits
 from evodev.cli import prepare_jax
@@ -124,13 +124,6 @@ def cartpole_rows(results: list[Result]) -> list[dict[str, Any]]:
     return rows
 
 
-def line(axis: Axes, x: Sequence[int], curves: list[list[float]], label: str, color: str, **style: Any) -> None:
-    """Mean over seeds with its interval."""
-    mean, lo, hi = interval(np.array(curves), 2000)
-    axis.plot(x, mean, color=color, label=label, **style)
-    axis.fill_between(x, lo, hi, color=color, alpha=0.15, linewidth=0)
-
-
 def draw(on_digits: list[Result], on_cartpole: list[Result], references: dict[str, Any]) -> Figure:
     """Accuracy against samples a class, and steps balanced against episodes; bands are intervals over seeds."""
     figure = Figure(figsize=(11.5, 4.0), layout="constrained")
@@ -138,22 +131,22 @@ def draw(on_digits: list[Result], on_cartpole: list[Result], references: dict[st
     x = list(digits.PROBES)
     for rule, color in zip(on_digits[0], COLOURS, strict=False):
         curves = [r[rule]["arms"]["evolved"]["accuracy"] for r in on_digits if rule in r]
-        line(left, x, curves, f"evolved: {rule}", color, linewidth=2.2)
+        band(left, x, curves, color=color, label=f"evolved: {rule}", linewidth=2.2, marker="")
     first = next(iter(digits.LEARNERS))
     for arm, color in CONTROLS.items():
         curves = [r[first]["arms"][arm]["accuracy"] for r in on_digits if first in r]
-        line(left, x, curves, f"{first}, {arm}", color, linestyle="--")
+        band(left, x, curves, color=color, label=f"{first}, {arm}", linestyle="--", marker="")
     for (name, measured), dash in zip(references.items(), ((0, (1, 2)), (0, (4, 3)), (0, (8, 2))), strict=False):
         left.plot(x, measured["accuracy"], color="#3f4650", linestyle=dash, label=name)
     left.set(xlabel="samples a class", ylabel="accuracy, test lives", title="Few-shot digits, labels redrawn")
     left.set_xticks([1, 5, 10, 15, 20])
     for name, color in zip(on_cartpole[0], COLOURS, strict=False):
         curves = [r[name]["arms"]["evolved"]["returns"][1:] for r in on_cartpole if name in r]
-        line(right, [1, 2, 3], curves, f"evolved: {name}", color, linewidth=2.2, marker="o")
+        band(right, [1, 2, 3], curves, color=color, label=f"evolved: {name}", linewidth=2.2)
     first = next(iter(cartpole.LEARNERS))
     for arm, color in CONTROLS.items():
         curves = [r[first]["arms"][arm]["returns"][1:] for r in on_cartpole if first in r]
-        line(right, [1, 2, 3], curves, f"{first}, {arm}", color, linestyle="--")
+        band(right, [1, 2, 3], curves, color=color, label=f"{first}, {arm}", linestyle="--")
     right.set(xlabel="episode of a life", ylabel="steps balanced, of 200", title="CartPole, muscles and physics redrawn")
     right.set_xticks([1, 2, 3])
     for axis in (left, right):

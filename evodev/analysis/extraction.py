@@ -102,8 +102,11 @@ def seeded(kernels: Mapping[str, Matrix], *, share: float | Scalar = 1.0, key: K
     return out
 
 
-def rounded(values: np.ndarray, precision: int) -> np.ndarray:
-    """Values on an even grid of 2^precision - 1 steps around 0, from minus to plus the largest size among them."""
+def rounded_about_zero(values: np.ndarray, precision: int) -> np.ndarray:
+    """Symmetric quantisation: to an even grid of 2^precision - 1 levels around 0, from minus to plus the largest size.
+
+    What is 0 stays 0; ``information.rounded`` reaches from the least to the largest value instead.
+    """
     values = np.asarray(values)
     step = np.abs(values).max(initial=0.0) / (2 ** (_checked(precision) - 1) - 1)
     return np.round(values / step) * step if step else values
@@ -137,7 +140,7 @@ def _largest(kernel: np.ndarray, bits: int, each: int) -> tuple[np.ndarray, dict
 
 def _magnitude(kernel: np.ndarray, bits: int, precision: int, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, int]]:
     mask, spent = _largest(kernel, bits, precision)
-    return rounded(mask * kernel, precision), spent
+    return rounded_about_zero(mask * kernel, precision), spent
 
 
 def _signs(kernel: np.ndarray, bits: int, precision: int, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, int]]:
@@ -170,13 +173,13 @@ def _directions(kernel: np.ndarray, bits: int, precision: int, rng: np.random.Ge
 
 def _low_rank(kernel: np.ndarray, bits: int, precision: int, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, int]]:
     k = _affordable(kernel, bits, precision, 1)
-    values = rounded(np.linalg.svd(kernel, compute_uv=False)[:k], precision)
+    values = rounded_about_zero(np.linalg.svd(kernel, compute_uv=False)[:k], precision)
     return _rounded_directions(kernel, k, values, precision), {"numbers": k * (sum(kernel.shape) + 1) * precision}
 
 
 def _rounded_directions(kernel: np.ndarray, k: int, values: np.ndarray, precision: int) -> np.ndarray:
     left, _, right = np.linalg.svd(kernel, full_matrices=False)
-    ends = [np.stack([rounded(column, precision) for column in end[:k]]) if k else end[:0] for end in (left.T, right)]
+    ends = [np.stack([rounded_about_zero(column, precision) for column in end[:k]]) if k else end[:0] for end in (left.T, right)]
     # each is of unit length, whatever rounding did to it
     ends = [end / np.maximum(np.linalg.norm(end, axis=1, keepdims=True), 1e-30) for end in ends]
     return ends[0].T @ (values[:, None] * ends[1])
@@ -190,7 +193,7 @@ def _random(kernel: np.ndarray, bits: int, precision: int, rng: np.random.Genera
 def _spectrum(kernel: np.ndarray, bits: int, precision: int, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, int]]:
     k = min(min(kernel.shape), bits // precision)
     left, right = _random_directions(kernel.shape, k, rng)
-    values = rounded(np.linalg.svd(kernel, compute_uv=False)[:k], precision)
+    values = rounded_about_zero(np.linalg.svd(kernel, compute_uv=False)[:k], precision)
     return (left * values) @ right.T, {"numbers": k * precision}
 
 
@@ -216,9 +219,9 @@ def genome_bits(spec: GenomeSpec, precision: int) -> dict[str, int]:
 
 
 def rounded_genome(genome: Genome, spec: GenomeSpec, precision: int) -> Genome:
-    """A genome with the numbers of every gene :func:`rounded`."""
+    """A genome with the numbers of every gene :func:`rounded_about_zero`."""
     values = np.asarray(genome)
-    return jnp.concatenate([jnp.asarray(rounded(values[part], precision)) for part in spec.slices.values()])
+    return jnp.concatenate([jnp.asarray(rounded_about_zero(values[part], precision)) for part in spec.slices.values()])
 
 
 def fitted_genome(
@@ -304,7 +307,7 @@ def distilled(
     noise = {name: jax.random.normal(jax.random.fold_in(key_start, i), masks[name].shape) for i, name in enumerate(names)}
     start = seeded({name: masks[name] * noise[name] for name in names}, key=key_start)
     trained = _taught(dict(teacher), start, masks, inputs, key_train, apply, problem, steps, batch, optimiser)
-    kept = {name: jnp.asarray(rounded(np.asarray(trained[name]), precision)) for name in names}
+    kept = {name: jnp.asarray(rounded_about_zero(np.asarray(trained[name]), precision)) for name in names}
     return Kept(kept, {"numbers": precision * sum(int(mask.sum()) for mask in masks.values())})
 
 

@@ -13,8 +13,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from evodev.baselines.masks import Masks, strongest
-from evodev.models import Pattern, from_params, read_params
+from evodev.models import from_params, read_params
 from evodev.network import Network
+from evodev.pytrees import Pattern
 from evodev.sparse import scatter
 from evodev.substrate import Substrate
 from evodev.types import Bool

@@ -187,7 +187,7 @@ def bits_gained(path: Sequence[Gaussian], generations: Sequence[int], neutral: D
 
 
 def rounded(values: Float[Array, "..."], bits: Any) -> Float[Array, "..."]:
-    """Values at the nearest of 2^bits evenly spaced levels from the least to the largest of them.
+    """Affine quantisation: to the nearest of 2^bits evenly spaced levels from the least value to the largest.
 
     No value moves by more than half a step, range / (2^bits - 1) / 2.
 
