@@ -214,12 +214,14 @@ def check_verdict(data):
         run=lambda seed, budget: {},
         draw=lambda measures, budget: Figure(),
     )
-    measures = [{"effects": own} for own in zip(*(c["effects"] for c in contrasts), strict=True)]
+    effects = [[np.nan if e is None else e for e in c["effects"]] for c in contrasts]
+    measures = [{"effects": own} for own in zip(*effects, strict=True)]
     judgements, verdict = frame.judged(claim, measures)
     assert verdict == data["claim"]["verdict"]
     assert len(measures) == data["seeds"]
     for row, found in zip(data["rows"], judgements, strict=True):
-        assert (row["measured"], row["lo"], row["hi"]) == pytest.approx((found.value, found.lo, found.hi), nan_ok=True)
+        told = [np.nan if row[name] is None else row[name] for name in ("measured", "lo", "hi")]
+        assert told == pytest.approx([found.value, found.lo, found.hi], nan_ok=True)
         assert row["met"] == {"supported": True, "not supported": False, "inconclusive": None}[found.word]
 
 

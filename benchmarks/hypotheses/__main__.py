@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from benchmarks.common import RESULTS, read_result
 from benchmarks.hypotheses import CLAIMS
-from benchmarks.hypotheses.frame import FIRST_SEED, SUITE, Claim, finish, measured
+from benchmarks.hypotheses.frame import FIRST_SEED, SUITE, Claim, finish, measured, shown
 from evodev.cli import prepare_jax
 
 
@@ -60,9 +60,7 @@ def show(path: object, claim: Claim, budget: str) -> str:
     data = read_result(SUITE if budget == "full" else f"{SUITE}/{budget}", claim.name) or {}
     lines = [f"{claim.number}. {claim.hypothesis}"]
     for row in data["rows"]:
-        unit = f" {row['unit']}" if row["unit"] else ""
-        lines.append(f"   {row['label']}: {row['measured']:+.3g} [{row['lo']:.3g}, {row['hi']:.3g}]{unit}, "
-                     f"expected {row['target']}: {row['note']}")  # fmt: skip
+        lines.append(f"   {row['label']}: {shown(row)}, expected {row['target']}: {row['note']}")
     return "\n".join([*lines, f"   verdict: {data['claim']['verdict']} ({data['seeds']} seeds, {budget})", f"   {path}"])
 
 

@@ -181,6 +181,10 @@ def means_of(measures: list[Measures]) -> dict[str, Any]:
                 if all(name in v for v in values):
                     walk((*path, name), [v[name] for v in values])
             return
+        if all(isinstance(v, list) and v and isinstance(v[0], Mapping) for v in values):
+            for i, several in enumerate(zip(*values, strict=False)):
+                walk((*path, str(i)), list(several))
+            return
         try:
             numbers = np.array(values, np.float64)
         except (TypeError, ValueError):
@@ -191,6 +195,13 @@ def means_of(measures: list[Measures]) -> dict[str, Any]:
 
     walk((), [{k: v for k, v in m.items() if k not in ("seconds", "code", "commit")} for m in measures])
     return found
+
+
+def shown(row: Mapping[str, Any]) -> str:
+    """A row's effect with its interval and unit, in words."""
+    if row["measured"] is None:
+        return "undefined"
+    return f"{row['measured']:+.3g} [{row['lo']:.3g}, {row['hi']:.3g}] {row['unit']}".rstrip()
 
 
 def told(claim: Claim, measures: list[Measures], budget: str, first_seed: int) -> dict[str, Any]:
