@@ -9,12 +9,23 @@ import numpy as np
 import optax
 import pytest
 
-from evodev.analysis.extraction import WAYS, distilled, extract, fitted, place_bits, rounded_about_zero, seeded
+from evodev.analysis.extraction import (
+    WAYS,
+    distilled,
+    extract,
+    fitted_genome,
+    genome_bits,
+    place_bits,
+    rounded_about_zero,
+    rounded_genome,
+    seeded,
+)
 from evodev.analysis.spectra import overlap
 from evodev.decoders import Decoder
 from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.bilinear import Bilinear
+from evodev.genome import Gene, spec_of
 from tests.tiny import WHOLE
 
 KEY = jax.random.key(0)
@@ -118,13 +129,22 @@ def test_a_fitted_genome_is_rounded_paid_for_and_near_what_it_was_fitted_to() ->
     spec = decoder.genome_spec(WHOLE)
     target = decoder.grow(spec.init(key=KEY), WHOLE, key=KEY)
     bits = 8 * spec.size + 32 * len(spec.genes)
-    kept = fitted(decoder, WHOLE, target, bits, steps=300, key=jax.random.key(1), optimiser=optax.adam(0.05))
+    kept = fitted_genome(decoder, WHOLE, target, bits, steps=300, key=jax.random.key(1), optimiser=optax.adam(0.05))
     assert kept.total == bits
     for name, kernel in kept.kernels.items():
         cosine = (kernel * target.weights[name]).sum() / jnp.linalg.norm(kernel) / jnp.linalg.norm(target.weights[name])
         assert float(cosine) > 0.9
     with pytest.raises(ValueError, match="fewer genes"):
-        fitted(decoder, WHOLE, target, bits - 1, steps=1, key=KEY)
+        fitted_genome(decoder, WHOLE, target, bits - 1, steps=1, key=KEY)
+
+
+def test_a_gene_of_a_single_number_is_written_once() -> None:
+    spec = spec_of([Gene("many", (2, 3)), Gene("one", ()), Gene("another", (1,))])
+    assert genome_bits(spec, 4) == {"numbers": 6 * 4, "scales": 3 * 32}
+    genome = jnp.asarray([0.9, -0.31, 0.0, 0.02, 1.0, -1.0, 0.123456, -7.654321])
+    found = rounded_genome(genome, spec, 4)
+    np.testing.assert_allclose(found[6:], genome[6:], rtol=1e-6)
+    np.testing.assert_allclose(found[:6], np.array([6, -2, 0, 0, 7, -7]) / 7, atol=1e-6)
 
 
 def _answers(kernels: dict[str, jax.Array], inputs: jax.Array) -> jax.Array:
@@ -150,3 +170,15 @@ def test_a_distilled_student_pays_for_its_weights_and_answers_as_its_teacher() -
     untaught = jax.random.normal(KEY, (6, 5))
     assert error(whole) < 0.05
     assert error(whole) < error(part) < error(untaught)
+
+
+def test_of_nothing_nothing_is_kept() -> None:
+    for way in WAYS:
+        if "random" not in way and way != "mask":
+            assert not np.asarray(extract({"a": np.zeros((6, 5))}, way, 10_000).kernels["a"]).any(), way
+    single = np.outer(np.arange(1.0, 7), np.arange(1.0, 6))
+    kept = extract({"a": single}, "directions", 10_000, precision=12)
+    assert kept.total == 12 * 11  # the one direction there is
+    assert np.linalg.matrix_rank(np.asarray(kept.kernels["a"]), tol=1e-4) == 1
+    with pytest.raises(ValueError, match="extract: kernel a has NaN or infinite weights"):
+        extract({"a": np.full((3, 3), np.nan)}, "signs", 100)

@@ -57,6 +57,8 @@ def test_a_map_shows_which_gene_moves_which_projection_and_whether_it_matters() 
     same = gene_map(organism, genome, {"points": Blobs(shots=2)}, donor=genome, lives=8, key=KEY)
     assert np.abs(same.synapses).max() == 0
     np.testing.assert_allclose(same.losses, 0, atol=1e-6)
+    failing = gene_map(organism, jnp.full_like(genome, 1e30), {"points": Blobs(shots=2)}, donor=genome, lives=8, key=KEY)
+    assert np.isfinite(failing.losses).all()
 
 
 def test_half_a_gene_moves_half_of_its_projection() -> None:

@@ -13,7 +13,7 @@ from evodev.analysis.information import (
     code_bits,
     description,
     drift,
-    fitted,
+    fitted_gaussian,
     kl_bits,
     rounded,
     search_distribution,
@@ -73,7 +73,7 @@ def test_a_search_distribution_is_read_off_the_state_or_fitted() -> None:
     with pytest.raises(ValueError, match="give the genomes"):
         search_distribution(Strategy("GuidedES", 8), state)
     with pytest.raises(ValueError, match="more genomes"):
-        fitted(jnp.ones((3, 2)))
+        fitted_gaussian(jnp.ones((3, 2)))
 
 
 def test_drift_gains_nothing_and_a_search_that_moves_does() -> None:
@@ -131,6 +131,8 @@ def test_a_description_grows_with_precision_and_loses_error() -> None:
     assert fine.error == pytest.approx(((800 * (2 / levels) ** 2 + 200 * (3 / levels) ** 2) / 12) ** 0.5 / size, rel=0.1)
     assert coarse.error > 10 * fine.error
     assert description(np.zeros(1000), 2).bits < 100
-    for wrong, bits in ((np.ones(3), 0), ((), 4)):
+    with pytest.raises(ValueError, match="rounded: bits must be at least 1"):
+        rounded(jnp.ones(3), 0)
+    for wrong, bits in ((np.ones(3), 0), ((), 4), ((np.ones(2), np.array([1.0, np.nan])), 4)):
         with pytest.raises(ValueError, match="description"):
             description(wrong, bits)

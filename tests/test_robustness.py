@@ -81,3 +81,9 @@ def test_what_is_tolerated_lies_between_strengths_or_is_censored() -> None:
     assert tolerated((0.1, 0.4), (1.0, 1.1), 1.0, 3.0) == pytest.approx(0.4)
     with pytest.raises(ValueError, match="ascend"):
         tolerated((0.0, 0.4), (1.0, 1.1), 1.0, 3.0)
+    # who fails knows nothing any more
+    assert tolerated((0.1, 0.4), (np.nan, np.nan), 1.0, 3.0) == pytest.approx(0.1)
+    for failed in (np.nan, np.inf):
+        assert tolerated((0.1, 0.4, 0.8), (1.5, failed, 1.0), 1.0, 3.0) == pytest.approx(0.1)
+    with pytest.raises(ValueError, match="intact and ignorant must be finite"):
+        tolerated((0.1, 0.4), (1.0, 1.1), np.nan, 3.0)

@@ -94,6 +94,15 @@ def test_rotated_and_scaled_codes_are_the_same_code() -> None:
     for debiased in (False, True):
         assert float(cka(code, moved, debiased=debiased)) == pytest.approx(1.0, abs=1e-4)
     assert float(procrustes(code, moved)) == pytest.approx(0.0, abs=1e-4)
+    assert float(cka(jnp.zeros((20, 4)), code)) == 0
+
+
+@pytest.mark.parametrize("debiased", [False, True])
+def test_alignment_does_not_depend_on_scale(debiased: bool) -> None:
+    own, other = _gauss(20, 4), _gauss(20, 6)
+    found = [float(cka(own * scale, other, debiased=debiased)) for scale in (1.0, 1e-6, 1e-4, 1e4, 1e6, 1e20)]
+    assert found == pytest.approx([found[0]] * 6, rel=1e-3)
+    assert float(cka(own * 1e-6, own * 1e6, debiased=debiased)) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_unrelated_codes_are_alike_by_the_biased_measure_alone() -> None:
@@ -148,6 +157,8 @@ def test_chains_are_read_off_networks_and_others_refused() -> None:
     np.testing.assert_array_equal(chain(WHOLE, network)[0], network.weights["input->hidden1"])
     with pytest.raises(ValueError, match="chain"):
         chain(TOLD, network)
+    with pytest.raises(ValueError, match="match: other has NaN"):
+        match([np.ones((2, 3))], [np.full((2, 3), np.nan)])
     with pytest.raises(ValueError, match="same kernels"):
         match([np.ones((2, 3))], [np.ones((3, 2))])
 

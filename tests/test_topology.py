@@ -67,9 +67,8 @@ def test_measures_agree_with_networkx(seed: int) -> None:
     assert q == pytest.approx(nx.community.modularity(plain, groups))
     assert q >= nx.community.modularity(plain, nx.community.greedy_modularity_communities(plain)) - 0.01
     degree = dict(plain.degree)
-    least = sorted(degree.values())[int(np.ceil(0.9 * len(degree))) - 1]
+    least = sorted(degree.values())[-3]
     club = nx.rich_club_coefficient(plain, normalized=False)[least - 1]
-    assert 0 < club < 1
     assert topology.rich_club(graph) == pytest.approx(club)
 
 
@@ -139,7 +138,13 @@ def test_spreads_known_by_hand() -> None:
     star = np.zeros((10, 10))
     star[0, 1:] = 1
     assert topology.hub_share(of_adjacency(star)) == pytest.approx(0.5)
-    assert topology.rich_club(of_adjacency(star)) == pytest.approx(0.2)
+    assert topology.rich_club(of_adjacency(star)) == 0  # the one hub is nobody's equal
+    # a tenth of 20 are two hubs, which know each other only through the third most joined
+    joined = np.zeros((20, 20))
+    joined[0, 2:15] = joined[1, 2:14] = joined[2, 3:6] = 1
+    assert topology.rich_club(of_adjacency(joined)) == 0
+    joined[0, 1] = 1
+    assert topology.rich_club(of_adjacency(joined)) == 1
 
 
 def test_small_world_of_watts_and_strogatz() -> None:
@@ -221,6 +226,64 @@ def test_a_graph_against_its_nulls() -> None:
     assert abs(drawn["modularity"].z) < 4
     assert abs(drawn["squares"].z) < 4
     assert told == against(of_mask(apart), samples=8)
+
+
+def test_nulls_of_an_undirected_graph_are_undirected() -> None:
+    upper = np.triu(np.random.default_rng(4).random((40, 40)) < 0.15, 1)
+    graph = of_adjacency(upper | upper.T | np.diag(np.arange(40) < 3))
+    (own,) = graph.masks.values()
+    for null in NULLS:
+        (drawn,) = null_graph(graph, null, seed=1).masks.values()
+        assert (drawn == drawn.T).all()
+        assert drawn.sum() == own.sum()
+        assert (np.diag(drawn) == np.diag(own)).all()
+        assert 0.05 < (drawn & own)[upper].mean() < 0.3
+        assert (drawn.sum(0) == own.sum(0)).all() == (null == "degrees")
+    for null, beside in against(of_adjacency(upper | upper.T), samples=20).items():
+        for measure in ("clustering", "path_length", "efficiency", "modularity", "squares", "hub_share"):
+            assert abs(beside[measure].z) < 3, (null, measure)
+    # beside another projection each keeps its own kind
+    both = Graph({"a->a": own, "a->b": upper}, {"a->a": ("a", "a"), "a->b": ("a", "b")}, {"a": 40, "b": 40}, {})
+    assert all(null_graph(both, null, seed=0).synapses == both.synapses for null in NULLS)
+    layers = null_graph(both, "layers", seed=0).masks["a->a"]
+    assert (layers == layers.T).all()
+
+
+def test_deviations_are_those_of_a_sample() -> None:
+    values = iter([1.0, 2.0, 5.0, 6.0])
+    told = against(of_mask(np.eye(3)), ["layers"], samples=3, measure=lambda _: {"own": next(values)})["layers"]["own"]
+    assert (told.mean, told.deviation) == pytest.approx((13 / 3, np.std([2, 5, 6], ddof=1)))
+    with pytest.raises(ValueError, match="samples must be at least 2"):
+        against(of_mask(np.eye(3)), samples=1)
+
+
+def test_dead_layers_and_absent_projections_are_described() -> None:
+    ends = {"a->b": ("a", "b"), "b->c": ("b", "c")}
+    masks = {"a->b": np.zeros((4, 0), bool), "b->c": np.zeros((0, 3), bool)}
+    for graph in (Graph(masks, ends, {"a": 4, "b": 0, "c": 3}, {}), Graph({}, {}, {"a": 4, "c": 3}, {})):
+        told = describe(graph)
+        assert np.isnan(told["density"])
+        assert (told["neurons"], told["synapses"], told["modularity"], told["efficiency"], told["fan_in"]) == (7, 0, 0, 0, 0)
+        assert against(graph, samples=2)["density"]["synapses"].z == 0
+
+
+def test_what_is_no_wiring_is_refused_in_a_line() -> None:
+    broken = np.ones((3, 3))
+    broken[1, 1] = np.nan
+    for read in (
+        of_mask,
+        of_adjacency,
+        lambda w: of_params({"kernel": w}),
+        lambda w: of_params({"kernel": w}, density=0.5),
+    ):
+        with pytest.raises(ValueError, match=r"graph: .* has entries that are NaN or infinite; zero them"):
+            read(broken)
+    with pytest.raises(ValueError, match="mask must have two axes"):
+        of_mask(np.ones(3))
+    with pytest.raises(ValueError, match="adjacency must be square"):
+        of_adjacency(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="sizes has no neurons"):
+        Graph({}, {}, {}, {})
 
 
 def test_masks_must_fit_their_populations() -> None:

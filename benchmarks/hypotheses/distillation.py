@@ -6,20 +6,29 @@ else (soft labels), within so many bits. Independent variable: bits (6 a number,
 Arms. Students: a narrow chain of that many weights (64-h-10); the teacher's own shape with that many weights in random
 places, which cost nothing to say; and, as a genome of waves over pixels knows that pixels lie on a grid, narrow chains that see
 the image's lowest 6 or 15 cosines in place of pixels. Genomes, trained by gradient through development to grow the teacher's
-shape: GEM (what every neuron expresses, and rules) and a cosine transform (waves over pixels and neurons). At each budget the
-better student and the better genome are chosen on validation images.
+shape: GEM (what every neuron expresses, and rules) and a cosine transform (6, 15 or 28 waves over pixels, and as many over
+neurons as can be paid for). Of every kind three are trained, of other first numbers, and at each budget the best student (of
+12) and the best genome (of 12; of 9 where no expression table can be paid for) are chosen on validation images.
 
 Measure: accuracy on unseen images at birth, that is before any learning of their own; and, reported, after 100 steps of learning
 from 100 labelled images. Expected, before the run: the genome is better at the fewest bits (+) and worse at the most (-). All
 have the same steps of training, at the rates of benchmarks/papers/compression.py. There was no pilot. A quick run
 was seen before the full one, after which the students on waves were added, so that students have the genome's geometry too;
 expectations and margins stayed.
+
+Changed after the first full run, in which bits were not equal (at 1,024 the chosen genome spent 822, of which 306 on nine scales
+and the three single numbers among them; students spent 93 to 100%), so that genomes lost by .39 there: a genome is rules and
+expression alone, as students have no biases either and rules that are rounded have a scale of their own already; genomes of
+cosines grow by a neuron's wave at a time, so that they spend 96 to 100% (expression tables 96 to 99%, but 70% at 2,048: theirs
+grow by 200 numbers); the best of three of every kind is taken, of students too. A pilot (seeds 100 and 101) saw that the new
+genomes can be trained. Expectations and margins stayed.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import count
+from operator import itemgetter
 from typing import Any
 
 import jax
@@ -37,51 +46,62 @@ from evodev.analysis.extraction import SCALE_BITS, distilled, genome_bits, round
 from evodev.baselines.distilled import mismatch
 from evodev.compress import descend, train_genome
 from evodev.decoders import Decoder
+from evodev.decoders.base import Tissue, Wires, biased
 from evodev.decoders.cells.cosine import CosineBasis, cosine_basis
 from evodev.decoders.cells.table import ExpressionTable
 from evodev.decoders.sparsity import AllSynapses
 from evodev.decoders.wiring.bilinear import Bilinear
+from evodev.genome import GenomeSpec, spec_of
+from evodev.models import kernels_of
 from evodev.network import Network, forward
-from evodev.substrate import Population, mlp
-from evodev.types import Array, Inputs, Key, Outputs, Scalar
+from evodev.substrate import Population, Substrate, mlp
+from evodev.types import Array, Genes, Inputs, Key, Outputs, Scalar
 
 SIZES, PRECISION, BATCH, VALIDATION = (64, 64, 64, 10), 6, 64, 237
 CHAIN = mlp(SIZES)
 SUBSTRATE = replace(CHAIN, populations=(Population("input", (8, 8), activation="linear"), *CHAIN.populations[1:]))
 STUDENTS = ("narrow", "random places", "narrow on 6 waves", "narrow on 15 waves")
-GENOMES = ("expression table", "cosines")
+GENOMES = ("expression table", "cosines, 6 waves", "cosines, 15 waves", "cosines, 28 waves")
 SEEN = {"narrow": (0, SIZES[0]), "narrow on 6 waves": (3, 6), "narrow on 15 waves": (5, 15)}
 """Order of the waves that a narrow student sees, and how many numbers those are."""
-RATES = {"student": 0.003, "expression table": 0.1, "cosines": 0.1}
-WAVES = ((2, 2), (2, 4), (3, 5), (4, 7), (5, 10), (6, 14), (7, 20), (8, 28), (8, 40))
-"""Cosines of order below these over pixels and over hidden neurons; all ten over the outputs."""
+WAVES = {"cosines, 6 waves": (3, 6), "cosines, 15 waves": (5, 15), "cosines, 28 waves": (7, 28)}
+"""The same for genomes of cosines over pixels."""
+RATES = {"student": 0.003, "genome": 0.1}
+
+
+@dataclass(frozen=True)
+class Rules(Bilinear):
+    """Bilinear wiring of He's size whose genome is rules alone: no biases, as students have none, and no scales beside those
+    to which rules are rounded."""
+
+    def genome_spec(self, substrate: Substrate, widths: dict[str, int]) -> GenomeSpec:
+        every = super().genome_spec(substrate, widths).genes
+        size = {self._rules(p, "weight"): (2 / substrate.shape(p)[0]) ** 0.5 for p in substrate.grown}
+        return spec_of(replace(gene, scale=gene.scale * size[gene.name]) for gene in every if gene.name in size)
+
+    def connect(self, genes: Genes, tissue: Tissue, substrate: Substrate, *, key: Key) -> Wires:
+        none = {f"{name}/bias": jnp.zeros(tissue.states[name].shape[1]) for name in biased(substrate)}
+        return super().connect(genes | none, tissue, substrate, key=key)
 
 
 def gem(genes: int) -> Decoder:
     """An expression table with rules of each projection's own."""
-    return Decoder(ExpressionTable(genes), Bilinear(scaled=True), AllSynapses())
+    return Decoder(ExpressionTable(genes), Rules(), AllSynapses())
 
 
-def cosines(order: int) -> Decoder:
-    """The lowest coefficients of each kernel's cosine transform."""
-    pixels, inner = WAVES[order]
-    return Decoder(CosineBasis((pixels, inner, inner, SIZES[-1])), Bilinear(scaled=True), AllSynapses())
+def cosines(pixels: int, first: int, second: int) -> Decoder:
+    """The lowest coefficients of each kernel's cosine transform: orders over pixels and hidden neurons, all over outputs."""
+    return Decoder(CosineBasis((pixels, first, second, SIZES[-1])), Rules(), AllSynapses())
 
 
-OFFERS = {"expression table": lambda: map(gem, count(1)), "cosines": lambda: map(cosines, range(len(WAVES)))}
-
-
-@cache
-def template() -> Network:
-    """A network of the teacher's shape, whose numbers do not matter."""
-    decoder = gem(1)
-    with jax.ensure_compile_time_eval():
-        return decoder.grow(jnp.zeros(decoder.genome_spec(SUBSTRATE).size), SUBSTRATE, key=jax.random.key(0))
-
-
-def grown_answer(params: tuple[Kernels, Any], inputs: Inputs) -> Outputs:
-    """What a grown network says, of its weights and biases."""
-    return forward(SUBSTRATE, replace(template(), weights=params[0], biases=params[1]), inputs)
+def offers(arm: str) -> Iterable[Decoder]:
+    """Ever larger decoders of a kind."""
+    if arm not in WAVES:
+        return map(gem, count(1))
+    order, seen = WAVES[arm]
+    sizes = ((first, first + more) for first in range(1, SIZES[1] - 1) for more in range(3))
+    rising = sorted(sizes, key=lambda size: size[0] * (seen + size[1]) + size[1] * SIZES[-1])
+    return (cosines(order, *size) for size in rising)
 
 
 @cache
@@ -135,13 +155,18 @@ def pupil(arm: str, teacher: Kernels, inputs: Array, bits: int, steps: int, key:
         options: dict[str, Any] = {"names": tuple(teacher), "precision": PRECISION, "steps": steps, "batch": BATCH, "key": key}
         found = distilled(teacher, answer, inputs, free, optimiser=student_rule(steps), **options)
         return found.kernels, answer, found.total + SCALE_BITS * len(teacher)
-    decoder = largest(OFFERS[arm](), SUBSTRATE, bits, PRECISION)
+    decoder = chosen(arm, bits)
     if decoder is None:
         return None
     spec = decoder.genome_spec(SUBSTRATE)
-    genome = rounded_genome(genome_of(decoder, steps, RATES[arm], teacher, inputs, key), spec, PRECISION)
-    network = decoder.grow(genome, SUBSTRATE, key=key)
-    return (network.weights, network.biases), grown_answer, sum(genome_bits(spec, PRECISION).values())
+    genome = rounded_genome(genome_of(decoder, steps, RATES["genome"], teacher, inputs, key), spec, PRECISION)
+    return kernels_of(decoder.grow(genome, SUBSTRATE, key=key)), answer, sum(genome_bits(spec, PRECISION).values())
+
+
+@cache
+def chosen(arm: str, bits: int) -> Decoder | None:
+    """The largest decoder of a kind whose genome so many bits can write down."""
+    return largest(offers(arm), SUBSTRATE, bits, PRECISION)
 
 
 @cache
@@ -169,14 +194,15 @@ def run(seed: int, budget: Budget) -> Measures:
     for arm, key in zip(STUDENTS + GENOMES, keys, strict=True):
         rows = []
         for bits in budget["bits"]:
-            own = pupil(arm, teacher, train.inputs, bits, budget["steps"], key)
-            if own is None:  # guesses
-                rows.append({"validation": 0.0, "birth": 0.1, "learned": 0.1, "bits": 0})
+            every = [pupil(arm, teacher, train.inputs, bits, budget["steps"], k) for k in jax.random.split(key, budget["tries"])]
+            tries = [(accuracy(own[0], own[1], validation), *own) for own in every if own]
+            if not tries:  # guesses
+                rows.append({"validation": 0.0, "birth": 0.1, "learned": 0.1, "bits": 0, "tries": 0})
                 continue
-            params, apply, spent = own
+            validated, params, apply, spent = max(tries, key=itemgetter(0))
             learned = taught(params, few, apply, 100, 0.003, key=key_few)
-            rows.append({"validation": accuracy(params, apply, validation), "birth": accuracy(params, apply, test),
-                         "learned": accuracy(learned, apply, test), "bits": spent})  # fmt: skip
+            rows.append({"validation": validated, "birth": accuracy(params, apply, test),
+                         "learned": accuracy(learned, apply, test), "bits": spent, "tries": len(tries)})  # fmt: skip
         measures[arm] = {name: [row[name] for row in rows] for name in rows[0]}
     return measures
 
@@ -202,8 +228,10 @@ def draw(measures: list[Measures], budget: Budget) -> Figure:
         "random places": "#e8a15c",
         "narrow on 6 waves": "#2e7d32",
         "narrow on 15 waves": "#81b784",
-        "expression table": "#0b4f9e",
-        "cosines": "#5b9bd5",
+        "expression table": "#7b2d8b",
+        "cosines, 6 waves": "#9cc3e6",
+        "cosines, 15 waves": "#5b9bd5",
+        "cosines, 28 waves": "#0b4f9e",
     }
     labels = {arm: f"student: {arm}" for arm in STUDENTS} | {arm: f"genome: {arm}" for arm in GENOMES}
     titles = {"birth": "At birth, before any learning", "learned": "After 100 steps on 100 images"}
@@ -238,7 +266,7 @@ CLAIM = Claim(
     hypothesis="Within few bits a genome that grows a large network keeps more of a teacher than a small student, within many "
     "bits less.",
     varies="bits that a teacher's knowledge may take",
-    arms=(*(f"student: {arm}" for arm in STUDENTS), "genome: expression table", "genome: cosines"),
+    arms=(*(f"student: {arm}" for arm in STUDENTS), *(f"genome: {arm}" for arm in GENOMES)),
     measure="accuracy on unseen images at birth",
     smallest="One teacher and one family of genomes. This is a teacher of 8,832 weights and two families, trained by gradient; "
     "the essay speaks of a trillion weights, where the ratio of workspace to knowledge is another.",
@@ -253,9 +281,10 @@ CLAIM = Claim(
                  margin=0.005, unit="accuracy", decides=False),
     ),
     budgets={
-        "quick": Budget(3, "a teacher, 6 pupils at each of 3 budgets, 300 steps", {"bits": [1024, 4096, 16384], "steps": 300}),
-        "full": Budget(10, "a teacher, 6 pupils at each of 5 budgets, 1,000 steps",
-                       {"bits": [1024, 2048, 4096, 8192, 16384], "steps": 1000}),
+        "quick": Budget(3, "a teacher, 3 of each of 8 pupils at each of 3 budgets, 300 steps",
+                        {"bits": [1024, 4096, 16384], "steps": 300, "tries": 3}),
+        "full": Budget(10, "a teacher, 3 of each of 8 pupils at each of 5 budgets, 1,000 steps",
+                       {"bits": [1024, 2048, 4096, 8192, 16384], "steps": 1000, "tries": 3}),
     },
     run=run,
     draw=draw,

@@ -132,6 +132,11 @@ def _plain(value: Any) -> Any:
     return np.asarray(value).tolist()
 
 
+def _number(value: float) -> float | None:
+    """As JSON has it: null for what is undefined."""
+    return float(value) if np.isfinite(value) else None
+
+
 def judged(claim: Claim, measures: list[Measures]) -> tuple[list[Judgement], Word]:
     """Every contrast's judgement, and the claim's verdict; what decides is corrected for its number, the rest alone."""
     deciding = [c for c in claim.contrasts if c.decides]
@@ -150,10 +155,15 @@ def rows_of(claim: Claim, measures: list[Measures]) -> list[dict[str, Any]]:
     rows = []
     for contrast, found in zip(claim.contrasts, judged(claim, measures)[0], strict=True):
         least = {"+": f"> 0, at least {contrast.margin:g}", "-": f"< 0, at least {contrast.margin:g}"}
-        said = f"{found.word}; p {found.p:.2g}{', corrected' if contrast.decides else '; decides nothing'}"
+        if np.isfinite(found.value):
+            said = f"{found.word}; p {found.p:.2g}{', corrected' if contrast.decides else '; decides nothing'}"
+        else:
+            unknown = sum(not np.isfinite(contrast.effect(m)) for m in measures)
+            said = f"{found.word}; undefined in {unknown} of {len(measures)} seeds"
         rows.append(
             {
-                "label": contrast.label, "measured": found.value, "lo": found.lo, "hi": found.hi, "unit": contrast.unit,
+                "label": contrast.label, "unit": contrast.unit,
+                "measured": _number(found.value), "lo": _number(found.lo), "hi": _number(found.hi),
                 "target": least.get(contrast.expected, f"within {contrast.margin:g} of 0"), "met": met[found.word],
                 "note": f"{said}. {contrast.note}".removesuffix(". "),
             }
@@ -193,7 +203,7 @@ def told(claim: Claim, measures: list[Measures], budget: str, first_seed: int) -
         "contrasts": [
             {
                 "label": c.label, "expected": c.expected, "margin": c.margin, "unit": c.unit, "decides": c.decides,
-                "effects": [float(c.effect(m)) for m in measures],
+                "effects": [_number(c.effect(m)) for m in measures],
             }
             for c in claim.contrasts
         ],

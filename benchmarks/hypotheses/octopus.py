@@ -9,10 +9,11 @@ the synapses. The two networks of a seed are compared in four arms:
 - *chosen random*: the best of 256 random genomes each, by validation lives;
 - *evolved, as good*: the centre of each search at the moment when it did as well, on fresh lives, as the chosen random genome.
 
-What is compared: the *code*, debiased linear CKA of the layer that the read-out sees, on unseen digits; the *genome*, cosine of
-the kernels and biases after the renaming of cell types that makes them most alike (every order of the first types, the best
-assignment of the second); the *wiring*, by measures that no renaming changes: root mean square difference of spreads of degrees,
-squares, blocks, modularity, hubs and wiring length, each in its deviations among random genomes.
+What is compared: the *code*, debiased linear CKA of the layer that the read-out sees, on unseen digits (one fixed draw for all
+seeds, quick and full); the *genome*, cosine of the kernels and biases after the renaming of cell types that makes them most
+alike (every order of the first types, the best assignment of the second); the *wiring*, by measures that no renaming changes:
+root mean square difference of spreads of degrees, squares, blocks, modularity, hubs and wiring length, each in its deviations
+among random genomes.
 
 Expected, before the run: codes of champions are more alike than those of random genomes, and so are evolved codes than chosen
 random ones at equal performance; genomes of champions are no more alike than random ones. Pairs of different seeds are not

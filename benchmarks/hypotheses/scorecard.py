@@ -64,7 +64,8 @@ def agreement(entry: dict[str, Any]) -> str:
     if not (entry["full"] and entry["quick"]):
         return ""
     pairs = zip(entry["result"]["rows"], entry["quick"]["rows"], entry["result"]["claim"]["contrasts"], strict=True)
-    same = [a["measured"] * b["measured"] > 0 for a, b, c in pairs if c["decides"] and c["expected"] != "0"]
+    signs = [a["measured"] * b["measured"] for a, b, c in pairs if c["decides"] and c["expected"] != "0"]
+    same = [both > 0 for both in signs if both == both]  # an effect that is not defined has no sign
     return f"signs agree in {sum(same)} of {len(same)}" if same else ""
 
 

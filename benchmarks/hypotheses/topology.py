@@ -235,6 +235,8 @@ CLAIM = Claim(
                    decides=False) for control in REWIRED for density in FAN_INS if (control, density) != ("equal degrees", "2%")],
         Contrast("harm of rewiring at equal degrees, 10% less 50%",
                  lambda m: harm(m, "10%", "equal degrees") - harm(m, "50%", "equal degrees"), "+", 1.0, "points", decides=False),
+        *[Contrast(f"initial genome's mask less evolved mask, {density}", lambda m, d=density: -harm(m, d, "initial genome"), "-",
+                   1.0, "points", decides=False, note="added after the full run") for density in FAN_INS],
     ),
     budgets={
         "quick": Budget(3, "3 searches of 16 x 10 trainings of 150 steps; 9 trainings of 600 steps a density",

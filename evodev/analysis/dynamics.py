@@ -117,7 +117,9 @@ class Canalisation(NamedTuple):
 
     ``within`` is the variance among upbringings of one genome, ``across`` that among genomes beyond it, both summed over the
     numbers of a phenotype. ``share`` = across / (across + within) is the intraclass correlation, 1 where upbringing changes
-    nothing and 0 where the genome does not show, with its 95% interval over genomes.
+    nothing and 0 where the genome does not show, with its 95% interval over genomes. It is taken of the estimate of ``across``
+    as it comes out, so that it has no bias where genomes do not show: chance makes it negative then (no less than
+    -1 / (upbringings - 1)), while ``across``, a variance, is shown as 0.
     """
 
     within: float

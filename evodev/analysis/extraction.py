@@ -66,11 +66,14 @@ def extract(of: Any, way: str, bits: int, *, precision: int = 8, seed: int = 0) 
         seed: of what is drawn.
 
     Raises:
-        ValueError: for an unknown way, or a precision that has no room for a sign and a size.
+        ValueError: for an unknown way, a precision that has no room for a sign and a size, or weights that are not finite.
     """
     if way not in WAYS:
         raise ValueError(f"extract: no way {way!r}; one of {', '.join(WAYS)}")
     kernels = {name: np.asarray(kernel, np.float64) for name, kernel in kernels_of(of).items()}
+    for name, kernel in kernels.items():
+        if not np.isfinite(kernel).all():
+            raise ValueError(f"extract: kernel {name} has NaN or infinite weights; take a network that did not fail")
     every, rng = sum(kernel.size for kernel in kernels.values()), np.random.default_rng(seed)
     kept: dict[str, Matrix] = {}
     spent: dict[str, int] = {}
@@ -164,7 +167,7 @@ def _random_directions(shape: tuple[int, int], k: int, rng: np.random.Generator)
 
 
 def _directions(kernel: np.ndarray, bits: int, precision: int, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, int]]:
-    k = _affordable(kernel, bits, precision, 0)
+    k = min(_affordable(kernel, bits, precision, 0), int(np.linalg.matrix_rank(kernel)))
     return _rounded_directions(kernel, k, np.ones(k), precision), {"numbers": k * sum(kernel.shape) * precision}
 
 
@@ -211,17 +214,20 @@ strength; the same with their values; as many random directions; all singular va
 
 
 def genome_bits(spec: GenomeSpec, precision: int) -> dict[str, int]:
-    """Bits of a genome whose numbers are rounded, with a scale for each gene."""
-    return {"numbers": spec.size * _checked(precision), "scales": SCALE_BITS * len(spec.genes)}
+    """Bits of a genome whose numbers are rounded, with a scale for each gene; a single number is its own scale, and no more."""
+    return {
+        "numbers": _checked(precision) * sum(gene.size for gene in spec.genes if gene.size > 1),
+        "scales": SCALE_BITS * len(spec.genes),
+    }
 
 
 def rounded_genome(genome: Genome, spec: GenomeSpec, precision: int) -> Genome:
-    """A genome with the numbers of every gene :func:`rounded_about_zero`."""
+    """A genome with the numbers of every gene :func:`rounded_about_zero`, which leaves a gene of a single number as it is."""
     values = np.asarray(genome)
     return jnp.concatenate([jnp.asarray(rounded_about_zero(values[part], precision)) for part in spec.slices.values()])
 
 
-def fitted(
+def fitted_genome(
     decoder: Decoder,
     substrate: Substrate,
     of: Any,
@@ -250,7 +256,7 @@ def fitted(
     spec = decoder.genome_spec(substrate)
     spent = genome_bits(spec, precision)
     if sum(spent.values()) > bits:
-        raise ValueError(f"fitted: the genome takes {sum(spent.values())} bits of {bits}; choose a decoder of fewer genes")
+        raise ValueError(f"fitted_genome: the genome takes {sum(spent.values())} bits of {bits}; choose a decoder of fewer genes")
     kernels = kernels_of(of)
     target = {p.name: kernels[p.name] for p in substrate.grown}
     found = fit(decoder, substrate, target, steps=steps, key=key, optimiser=optimiser).genome

@@ -10,7 +10,7 @@ import numpy as np
 
 from evodev.chunks import Chunk
 from evodev.evaluation import live_subjects, sample_lives
-from evodev.fitness import aulc
+from evodev.fitness import Fitness
 from evodev.genome import GenomeSpec
 from evodev.lifetime import probe_steps
 from evodev.network import activities, matrix
@@ -102,7 +102,10 @@ def weight_changes(organism: Organism, genome: Genome, edited: Genomes, *, key: 
 
 
 def held_out(organism: Organism, genomes: Genomes, task: Task, lives: int, *, key: Key) -> np.ndarray:
-    """AULC of every genome (population,), mean over the same lives of the task's test family; infinite if a life failed."""
+    """AULC of every genome (population,), mean over the same lives of the task's test family.
+
+    A life that failed counts as in a search's fitness: as a loss of 100, and none as more.
+    """
     key_lives, key_run = jax.random.split(key)
     schedule = probe_steps(task.steps)
     log = live_subjects(
@@ -110,7 +113,7 @@ def held_out(organism: Organism, genomes: Genomes, task: Task, lives: int, *, ke
         sample_lives(task, "test", lives, key=key_lives), schedule,
         key=key_run, stochastic=organism.decoder.stochastic, chunk=Chunk(min(len(genomes), 64), lives),
     )  # fmt: skip
-    return np.asarray(jnp.where(log.failed, jnp.inf, aulc(log.loss, schedule)).mean(1))
+    return np.asarray(-Fitness()(log, schedule).mean(1))
 
 
 def duplicated(

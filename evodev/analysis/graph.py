@@ -32,7 +32,7 @@ class Graph:
         places: coordinates (n, dimensions) of the populations that lie somewhere.
 
     Raises:
-        ValueError: if a mask is not as large as its populations.
+        ValueError: if a mask is not as large as its populations, or there are no neurons at all.
     """
 
     masks: Mapping[str, Bool[np.ndarray, "pre post"]]
@@ -41,6 +41,8 @@ class Graph:
     places: Mapping[str, np.ndarray]
 
     def __post_init__(self) -> None:
+        if not self.neurons:
+            raise ValueError("graph: sizes has no neurons; give a population of at least one")
         for name, mask in self.masks.items():
             wanted = tuple(self.sizes[end] for end in self.ends[name])
             if mask.shape != wanted:
@@ -61,6 +63,8 @@ class Graph:
         """Zeros and ones (neurons, neurons), row to column, populations in order; synapses of a neuron on itself left out."""
         starts = dict(zip(self.sizes, np.cumsum([0, *self.sizes.values()]), strict=False))
         found = [(np.nonzero(mask), self.ends[name]) for name, mask in self.masks.items()]
+        if not found:
+            return sp.csr_array((self.neurons, self.neurons))
         rows = np.concatenate([pre + starts[a] for (pre, _), (a, _) in found])
         columns = np.concatenate([post + starts[b] for (_, post), (_, b) in found])
         other = rows != columns
@@ -91,10 +95,14 @@ def of_network(network: Network, substrate: Substrate) -> Graph:
 
 
 def of_masks(masks: Masks, substrate: Substrate) -> Graph:
-    """All neurons of a substrate, and a synapse wherever the mask (pre, post) of a projection is not zero."""
+    """All neurons of a substrate, and a synapse wherever the mask (pre, post) of a projection is not zero.
+
+    Raises:
+        ValueError: if a mask has entries that are not finite.
+    """
     ends = {p.name: (p.pre, p.post) for p in substrate.projections}
     places = {p.name: p.coordinates for p in substrate.populations}
-    return Graph({n: np.asarray(masks[n]) != 0 for n in ends}, ends, {n: len(at) for n, at in places.items()}, places)
+    return Graph({n: _finite(n, masks[n]) != 0 for n in ends}, ends, {n: len(at) for n, at in places.items()}, places)
 
 
 def of_params(params: Any, *, density: float | None = None, pattern: Pattern | None = None) -> Graph:
@@ -106,12 +114,12 @@ def of_params(params: Any, *, density: float | None = None, pattern: Pattern | N
         pattern: which leaves are kernels.
 
     Raises:
-        ValueError: where ``models.from_params`` does, or for a density outside (0, 1].
+        ValueError: where ``models.from_params`` does, for a density outside (0, 1], or weights that are not finite.
     """
     if density is not None and not 0 < density <= 1:
         raise ValueError(f"graph: density must be in (0, 1], given {density}")
     substrate = from_params(params, pattern=pattern)
-    sizes = {name: np.abs(np.asarray(w)) for name, w in read_params(substrate, params).items()}
+    sizes = {name: np.abs(_finite(name, w)) for name, w in read_params(substrate, params).items()}
     if density is not None:
         scores = {name: w / max(float(np.sqrt((w**2).mean())), 1e-30) for name, w in sizes.items()}
         sizes = strongest(scores, round(density * substrate.synapses))
@@ -119,12 +127,32 @@ def of_params(params: Any, *, density: float | None = None, pattern: Pattern | N
 
 
 def of_mask(mask: Any) -> Graph:
-    """Two populations, ``pre`` and ``post``, and what a mask (pre, post) joins; places unknown."""
-    masks = {"pre->post": np.asarray(mask) != 0}
+    """Two populations, ``pre`` and ``post``, and what a mask (pre, post) joins; places unknown.
+
+    Raises:
+        ValueError: if the mask has other than two axes, or entries that are not finite.
+    """
+    if np.ndim(mask) != 2:
+        raise ValueError(f"graph: mask must have two axes (pre, post), given shape {np.shape(mask)}; reshape it")
+    masks = {"pre->post": _finite("mask", mask) != 0}
     return Graph(masks, {"pre->post": ("pre", "post")}, dict(zip(("pre", "post"), np.shape(mask), strict=True)), {})
 
 
 def of_adjacency(adjacency: Any) -> Graph:
-    """One population of which row i projects to column j where the entry is not zero; a symmetric one projects both ways."""
+    """One population of which row i projects to column j where the entry is not zero; a symmetric one projects both ways.
+
+    Raises:
+        ValueError: if it is not square, or has entries that are not finite.
+    """
+    shape = np.shape(adjacency)
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError(f"graph: adjacency must be square, given shape {shape}; give a mask of two populations to of_mask")
     own = "neurons->neurons"
-    return Graph({own: np.asarray(adjacency) != 0}, {own: ("neurons", "neurons")}, {"neurons": len(adjacency)}, {})
+    return Graph({own: _finite("adjacency", adjacency) != 0}, {own: ("neurons", "neurons")}, {"neurons": len(adjacency)}, {})
+
+
+def _finite(name: str, values: Any) -> np.ndarray:
+    values = np.asarray(values)
+    if not np.isfinite(values).all():
+        raise ValueError(f"graph: {name} has entries that are NaN or infinite; zero them or take a network that did not fail")
+    return values

@@ -74,7 +74,7 @@ def kl_bits(own: Gaussian, other: Gaussian) -> float:
     return float(0.5 * (spread + distance - own.mean.size + other.logdet - own.logdet) / np.log(2))
 
 
-def fitted(genomes: Genomes) -> Gaussian:
+def fitted_gaussian(genomes: Genomes) -> Gaussian:
     """The independent normal distribution of a population's means and variances.
 
     Raises:
@@ -109,7 +109,7 @@ def search_distribution(strategy: Strategy, state: Any, genomes: Genomes | None 
     genomes = getattr(state, "population", None) if genomes is None else genomes
     if genomes is None:
         raise ValueError(f"information: {name} has no closed form; give the genomes of a generation")
-    return fitted(genomes)
+    return fitted_gaussian(genomes)
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,12 @@ def rounded(values: Float[Array, "..."], bits: Any) -> Float[Array, "..."]:
     """Affine quantisation: to the nearest of 2^bits evenly spaced levels from the least value to the largest.
 
     No value moves by more than half a step, range / (2^bits - 1) / 2.
+
+    Raises:
+        ValueError: for less than one bit, if that is known when the call is compiled.
     """
+    if isinstance(bits, int | float) and bits < 1:
+        raise ValueError(f"rounded: bits must be at least 1, given {bits}")
     low, high = values.min(), values.max()
     step = jnp.maximum((high - low) / (2.0**bits - 1), 1e-30)
     return low + step * jnp.round((values - low) / step)
@@ -231,13 +236,15 @@ def description(weights: Any, bits: int) -> Description:
     (:func:`code_bits`). Zeros of a masked matrix are values like any other; give existing synapses alone to leave them out.
 
     Raises:
-        ValueError: for bits outside 1 to 16, or nothing to describe.
+        ValueError: for bits outside 1 to 16, nothing to describe, or numbers that are not finite.
     """
     if not 1 <= bits <= 16:
         raise ValueError(f"description: bits must be from 1 to 16, given {bits}")
     arrays = [np.asarray(x, np.float64).ravel() for x in jax.tree.leaves(weights) if np.size(x)]
     if not arrays:
         raise ValueError("description: there are no numbers to describe")
+    if not all(np.isfinite(values).all() for values in arrays):
+        raise ValueError("description: weights has NaN or infinite numbers; take them out or zero them")
     length, wrong = 0.0, 0.0
     for values in arrays:
         low, step = values.min(), max(np.ptp(values) / (2**bits - 1), 1e-300)

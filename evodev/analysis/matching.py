@@ -72,12 +72,15 @@ def match(
         seed: of starts, and of the order in which populations take their turn.
 
     Raises:
-        ValueError: if the kernels are no chains of the same shapes.
+        ValueError: if the kernels are no chains of the same shapes, or have weights that are not finite.
     """
     mine, its = ([np.asarray(k, np.float64) for k in kernels] for kernels in (own, other))
     shapes = [k.shape for k in mine]
     if not mine or shapes != [k.shape for k in its] or any(a[1] != b[0] for a, b in pairwise(shapes)):
         raise ValueError(f"match: needs two chains of the same kernels; given {shapes} and {[k.shape for k in its]}")
+    for side, kernels in (("own", mine), ("other", its)):
+        if not all(np.isfinite(k).all() for k in kernels):
+            raise ValueError(f"match: {side} has NaN or infinite weights; take a network that did not fail")
     sizes = [shapes[0][0], *(shape[1] for shape in shapes)]
     free = range(len(sizes)) if free_ends else range(1, len(sizes) - 1)
     # each kernel counts for what it is relative to its size, whichever layer is larger

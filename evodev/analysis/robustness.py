@@ -137,7 +137,12 @@ def robustness(
         strengths: of the damage; no noise, no flips, are a strength of 0.
         draws: of the damage at each strength; rounding has only one.
         key: of damage and lives.
+
+    Raises:
+        ValueError: for rounding to less than a bit.
     """
+    if change == "rounding" and min(strengths) < 1:
+        raise ValueError(f"robustness: strengths of rounding are bits, at least 1; given {tuple(strengths)}")
     key_damage, key_run = jax.random.split(key)
     # rounding draws nothing
     draws = 1 if change == "rounding" else draws
@@ -156,7 +161,8 @@ def robustness(
 def tolerated(strengths: Sequence[float], losses: Any, intact: float, ignorant: float, share: float = 0.5) -> float:
     """Strength at which a share of what the intact network knows is gone, between strengths by their logarithm.
 
-    Censored, not dropped: the least strength if it is gone there already, the largest if it never is.
+    Censored, not dropped: the least strength if it is gone there already, the largest if it never is. Who fails (NaN or an
+    infinite loss) knows nothing any more, and tolerated only the strength before.
 
     Args:
         strengths: ascending and positive.
@@ -166,12 +172,14 @@ def tolerated(strengths: Sequence[float], losses: Any, intact: float, ignorant: 
         share: of ``ignorant - intact``.
 
     Raises:
-        ValueError: if strengths do not ascend from above 0.
+        ValueError: if strengths do not ascend from above 0, or ``intact`` or ``ignorant`` is not finite.
     """
     x, y = np.asarray(strengths, np.float64), np.asarray(losses, np.float64)
     if not (x[0] > 0 and (np.diff(x) > 0).all()):
         raise ValueError(f"tolerated: strengths must ascend from above 0, given {tuple(strengths)}")
-    line = intact + share * (ignorant - intact)
+    if not np.isfinite([intact, ignorant]).all():
+        raise ValueError(f"tolerated: intact and ignorant must be finite, given {intact} and {ignorant}; leave failed lives out")
+    line, y = intact + share * (ignorant - intact), np.where(np.isnan(y), np.inf, y)
     gone = np.flatnonzero(y >= line)
     if not len(gone):
         return float(x[-1])

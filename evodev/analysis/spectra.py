@@ -83,14 +83,17 @@ def cka(own: Responses, other: Float[Array, "examples others"], *, debiased: boo
     """
     if len(own) != len(other) or (debiased and len(own) < 4):
         raise ValueError(f"cka: needs the same examples for both (debiased: at least 4); given {len(own)} and {len(other)}")
-    own, other = _centred(own), _centred(other)
+    own, other = _unit(own), _unit(other)
     hsic = _debiased_hsic if debiased else _hsic
     scale = jnp.sqrt(jnp.maximum(hsic(own, own) * hsic(other, other), 1e-30))
     return hsic(own, other) / scale
 
 
-def _centred(x: Array) -> Array:
-    return x - x.mean(0)
+def _unit(x: Array) -> Array:
+    """Responses centred and of unit size, whatever their scale in float32; zeros stay zeros."""
+    x = x - x.mean(0)
+    x = x / jnp.maximum(jnp.abs(x).max(), 1e-30)  # first, so that no square is lost
+    return x / jnp.maximum(jnp.sqrt((x**2).sum()), 1e-30)
 
 
 def _hsic(x: Array, y: Array) -> Scalar:
@@ -108,6 +111,5 @@ def procrustes(own: Responses, other: Float[Array, "examples others"]) -> Scalar
 
     Both are centred and of unit size first (Ding, Denain and Steinhardt 2021, arXiv 2108.01661).
     """
-    own, other = _centred(own), _centred(other)
-    own, other = (x / jnp.maximum(jnp.sqrt((x**2).sum()), 1e-30) for x in (own, other))
+    own, other = _unit(own), _unit(other)
     return 2 - 2 * jnp.linalg.svd(own.T @ other, compute_uv=False).sum()

@@ -53,3 +53,17 @@ def test_the_strongest_are_counted_over_all_projections() -> None:
     np.testing.assert_array_equal(kept["a->b"], [[1, 0], [0, 1]])
     np.testing.assert_array_equal(kept["b->c"], [[1], [0]])
     assert sum(m.sum() for m in strongest({"p": np.zeros((2, 3))}, 4).values()) == 4  # equals do not add up to more
+
+
+@pytest.mark.parametrize("fan_in", [1, 2, 5, 25])
+def test_a_mask_of_the_same_degrees_owes_its_start_nothing(fan_in: int) -> None:
+    # a third of the senders has no synapse, and cannot be who trades
+    rng = np.random.default_rng(fan_in)
+    starts = (rng.random((12, 64, 64)).argsort(1) < fan_in).astype(np.float32)
+    starts[:, :20] *= fan_in > 5
+
+    def shared(**trades: int) -> np.ndarray:
+        return np.array([(start * same_degrees({"p": start}, rng, **trades)["p"]).sum() / start.sum() for start in starts])
+
+    drawn, mixed = shared(), shared(trades=300)
+    assert abs(drawn.mean() - mixed.mean()) < 4 * np.hypot(drawn.std(), mixed.std()) / len(starts) ** 0.5
