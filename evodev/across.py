@@ -56,7 +56,7 @@ def across_runs(comparisons: Sequence[dict[str, Any]], bootstrap: int = 1000, ma
         return out
     ignorant = out.get("ignorant_loss")
     out["power"] = statistics_of(areas, champion, margin * ignorant if ignorant else None, out["arms"])
-    out["profiles"] = profiles(areas, ignorant)
+    out["profiles"] = profiles(areas)
     return out
 
 
@@ -141,18 +141,15 @@ def power_of(seeds: int, arms: int) -> dict[str, Any]:
     return {"arms": arms, "least_p": floor, "correction": correction, "cannot": cannot}
 
 
-def profiles(areas: Mapping[str, np.ndarray], ignorant_loss: float | None) -> dict[str, Any]:
+def profiles(areas: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Performance profiles: the share of seeds whose AULC is at or below each threshold, arm by arm.
 
-    Thresholds go from 0 to the ignorant loss, or to the largest AULC where no arm comes below it; those between are AULCs
-    that runs had, so that few are enough.
+    Thresholds go from 0 to the largest AULC of any run, so that every arm's curve ends at 1; those between are AULCs that
+    runs had, so that few are enough.
     """
     every = np.sort(np.concatenate(list(areas.values())))
-    top = ignorant_loss if ignorant_loss and every[0] < ignorant_loss else every[-1]
-    inside = every[every < top]
-    if len(inside) > THRESHOLDS:
-        inside = np.quantile(inside, np.linspace(0, 1, THRESHOLDS), method="inverted_cdf")
-    thresholds = np.unique(np.concatenate([[min(0.0, every[0])], inside, [top]]))
+    between = every if len(every) <= THRESHOLDS else np.quantile(every, np.linspace(0, 1, THRESHOLDS), method="inverted_cdf")
+    thresholds = np.unique(np.concatenate([[min(0.0, every[0])], between]))
     shares = {n: (1 - profile(own[:, None], thresholds)).round(12).tolist() for n, own in areas.items()}
     return {"thresholds": thresholds.tolist(), "arms": shares}
 

@@ -27,7 +27,7 @@ from evodev.levels import levels_of
 from evodev.lifetime import probe_steps
 from evodev.measurement import Comparison, live_arm, mark_front, measure, scalar, trade_off, worst_where_failed
 from evodev.network import Network
-from evodev.organism import Organism
+from evodev.organism import Organism, misfit
 from evodev.search import Schedule
 from evodev.strategies import Strategy
 from evodev.substrate import Substrate
@@ -272,8 +272,13 @@ def arm(
         note: what it is, in one phrase.
 
     Raises:
-        ValueError: if the network's projections are not the substrate's.
+        ValueError: if it is no network, or its projections are not the substrate's.
     """
+    if not isinstance(network, Network):
+        raise ValueError(
+            f"arm {name!r}: needs an evodev.network.Network, given {type(network).__name__}; decoder.grow makes one, or write "
+            "down weights, masks, biases and alive by hand"
+        )
     for p in substrate.projections:
         shape = getattr(network.weights.get(p.name), "shape", None)
         if shape != substrate.shape(p):
@@ -331,7 +336,15 @@ def compare(
         seed: root of all keys.
         kept: as in :func:`judge`; a dictionary will do.
         say: takes lines of progress.
+
+    Raises:
+        ValueError: where :func:`judge` does, or if an arm's inputs or outputs are not as many as the task's.
     """
+    for own in arms:
+        # a model's own forward pass need not begin and end at the kernels that were read off it
+        free = own.substrate.modular or getattr(getattr(own.learner, "learner", own.learner), "forward", None)
+        if own.role == "evolved" and not free and (wrong := misfit(own.substrate, own.learner, task)):
+            raise ValueError(f"arm {own.name!r}: {wrong}")
     if arms and setting is None:
         setting = setting_of(task, arms[0], budget=budget, seed=seed)
     if setting is None:

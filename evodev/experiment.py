@@ -13,7 +13,7 @@ from evodev.forms import FormName, choose_forms
 from evodev.fused import check_fused
 from evodev.learners import LEARNERS, Learner
 from evodev.measurement import Comparison
-from evodev.organism import Organism
+from evodev.organism import Organism, misfit
 from evodev.search import Schedule, Search
 from evodev.strategies import Strategy
 from evodev.substrate import Substrate
@@ -63,16 +63,8 @@ class Experiment:
     form: FormName = "auto"
 
     def __post_init__(self) -> None:
-        sensed = self.learner.senses(self.task.inputs, self.task.outputs, self.task.offers)
-        ends = {"input": (self.substrate.input, sensed), "output": (self.substrate.output, self.task.outputs)}
-        for end, (population, needed) in ends.items():
-            if population.size != needed:
-                own = self.task.inputs if end == "input" else needed
-                extra = f" and the learner shows it the last target on {needed - own} more" if needed != own else ""
-                raise ValueError(
-                    f"substrate: the {end} population {population.name!r} has {population.size} neurons, "
-                    f"the task has {own} {end}s{extra}; change its grid or the task"
-                )
+        if wrong := misfit(self.substrate, self.learner, self.task):
+            raise ValueError(f"substrate: {wrong}")
         needs, offers = set(self.learner.needs), set(self.task.offers)
         if not needs <= offers:
             tasks = [name for name, cls in TASKS.items() if needs <= set(cls.offers)]

@@ -6,7 +6,7 @@ Serves flax nnx (a ``State``, or a module itself), flax linen, haiku-style and p
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,8 @@ from evodev.pytrees import Pattern, leaves_of, listed, matching, path_name
 from evodev.substrate import Population, Projection, Substrate, mlp
 from evodev.types import Array, Genome, Inputs, Key, Matrix, Outputs
 
+Weights = Literal["grown", "kept"]
+Scale = Literal["none", "original", "kaiming"]
 RANKS = range(2, 6)
 """Ranks of dense kernels (2) and of convolution kernels over 1 to 3 dimensions (3 to 5)."""
 
@@ -279,8 +281,8 @@ def grow_like(
     *,
     pattern: Pattern | None = None,
     substrate: Substrate | None = None,
-    weights: Literal["grown", "kept"] = "grown",
-    scale: Literal["none", "original", "kaiming"] = "none",
+    weights: Weights = "grown",
+    scale: Scale = "none",
     key: Key,
 ) -> tuple[Any, Any]:
     """Initial parameters and masks for a model, grown from a genome.
@@ -302,8 +304,11 @@ def grow_like(
         Parameters, and masks as of :func:`masks_like`, for :func:`sparse`.
 
     Raises:
-        ValueError: where :func:`from_params` or the decoder's ``genome_spec`` does.
+        ValueError: where :func:`from_params` or the decoder's ``genome_spec`` does, or for an unknown ``weights`` or ``scale``.
     """
+    for field, given, known in (("weights", weights, Weights), ("scale", scale, Scale)):
+        if given not in get_args(known):
+            raise ValueError(f"{field}: is {given!r}; one of {', '.join(get_args(known))}")
     substrate = substrate or from_params(params, pattern=pattern)
     if genome is None:
         key, key_genome = jax.random.split(key)

@@ -12,6 +12,7 @@ from evodev.genome import GenomeSpec, branch
 from evodev.learners import Learner
 from evodev.network import Network
 from evodev.substrate import Substrate
+from evodev.tasks import Task
 from evodev.types import Array, Genes, Genome, Key
 
 
@@ -81,6 +82,20 @@ class Organism:
             return network, genes
         forms = choose_forms(self.form, self.decoder, self.learner, self.substrate, batch=self.batch)
         return lay(network, forms, self.decoder.wiring.windows(self.substrate)), genes
+
+
+def misfit(substrate: Substrate, learner: Learner, task: Task) -> str:
+    """Which end of a substrate does not fit what the task shows through the learner or asks for; empty if both do."""
+    sensed = learner.senses(task.inputs, task.outputs, task.offers)
+    ends = {"input": (substrate.input, sensed, task.inputs), "output": (substrate.output, task.outputs, task.outputs)}
+    for end, (population, needed, own) in ends.items():
+        if population.size != needed:
+            extra = f" and the learner shows it the last target on {needed - own} more" if needed != own else ""
+            return (
+                f"the {end} population {population.name!r} has {population.size} neurons, the task has {own} {end}s{extra}; "
+                "change its grid or the task"
+            )
+    return ""
 
 
 def shuffle_genes(spec: GenomeSpec, genome: Genome, *, key: Key) -> Genome:

@@ -226,7 +226,12 @@ def mlp(sizes: tuple[int, ...], *, activation: str = "relu", skip: bool = False,
         activation: of the hidden layers; the outputs are linear.
         skip: also project the inputs straight to the outputs.
         blank_readout: make every projection into the outputs a blank slate.
+
+    Raises:
+        ValueError: for fewer than two layers.
     """
+    if len(sizes) < 2:
+        raise ValueError(f"sizes: at least inputs and outputs, given {sizes}")
     last = len(sizes) - 1
     names = ["input", *[f"hidden{i}" for i in range(1, last)], "output"]
     acts = ["linear", *[activation] * (last - 1), "linear"]

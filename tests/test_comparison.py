@@ -1,7 +1,8 @@
+import inspect
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -468,6 +469,10 @@ def test_anyones_network_is_set_against_baselines_and_taken_apart(one_device: No
     console_table(result)
     with pytest.raises(ValueError, match=r"projection .* needs weights of shape \(.*\), given \(1, 1\)"):
         evodev.arm("mine", replace(network, weights=dict.fromkeys(weights, jnp.ones((1, 1)))), learner, CHAIN)
+    with pytest.raises(ValueError, match=r"arm 'mine': needs an evodev\.network\.Network, given int"):
+        inspect.unwrap(evodev.arm)("mine", cast(Any, 3), learner, CHAIN)
+    with pytest.raises(ValueError, match=r"arm 'mine': the input population 'input' has \d+ neurons, the task has 9 inputs"):
+        evodev.compare(Blobs(features=9), [mine], config, names=[])
     with pytest.raises(ValueError, match="arms: two have one name"):
         evodev.compare(task, [mine, mine], config, names=[])
     with pytest.raises(ValueError, match="arms: give at least one of your own"):

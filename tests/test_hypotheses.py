@@ -196,7 +196,8 @@ class TestFrame:
         assert "signs agree in 1 of 1" in scorecard.markdown()
         page = scorecard.page()
         assert "words &lt;b&gt;of&lt;/b&gt; an essay" in page
-        assert "data:image/jpeg" in page
+        assert "data:image/webp" in page
+        assert scorecard.expected({"expected": "0", "margin": 0.25}) == "0 ± 0.25"
         assert "Not run yet: other" in page
 
 

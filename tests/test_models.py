@@ -1,5 +1,6 @@
 """Somebody else's models: plain dicts, flax linen and flax nnx; dense, convolution and attention kernels."""
 
+import inspect
 import re
 from dataclasses import replace
 from functools import partial
@@ -302,6 +303,9 @@ def test_scales() -> None:
     sparse_one, mask = grow_like(tree, HALF, substrate=s, scale="kaiming", key=KEY)
     assert float(mask["a"].mean()) < 1
     np.testing.assert_allclose(jnp.sqrt((sparse_one["a"] ** 2).mean()), 1.0, rtol=1e-5)
+    for field in ("scale", "weights"):
+        with pytest.raises(ValueError, match=f"{field}: is 'orignal'; one of .*, "):
+            inspect.unwrap(grow_like)(tree, DIRECT, key=KEY, **{field: "orignal"})
 
 
 def test_the_genome_has_a_gradient_through_a_model_also_where_nothing_is_wired(params: dict) -> None:

@@ -25,6 +25,7 @@ A, B, C = Population("a", (2,)), Population("b", (3,)), Population("c", (1,))
         (lambda: Substrate((A, B), (Projection("a", "b"), Projection("b", "b"))), "ticks must be at least 2"),
         (lambda: Substrate((A, B), (Projection("a", "b"),), ticks=0), "ticks must be at least"),
         (lambda: Substrate((A, B, C), (Projection("a", "b"),)), "no path from 'a' to 'c'; add projections"),
+        (lambda: mlp((64,)), r"sizes: at least inputs and outputs, given \(64,\)"),
     ],
 )
 def test_an_impossible_substrate_is_refused_by_field(make, message: str) -> None:

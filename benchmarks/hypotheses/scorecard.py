@@ -13,6 +13,19 @@ from benchmarks.hypotheses import CLAIMS, UNTESTABLE
 
 PAGE = RESULTS / "hypotheses" / "scorecard.html"
 TEMPLATE = Path(__file__).with_name("scorecard.html.jinja")
+RULE = (
+    "A verdict follows by rule from the effects of the outer seeds, by signs and margins written down before the run "
+    "(expected ≥ +.1: positive, and .1 or more). Supported: every deciding effect is significant with the expected sign "
+    "(two-sided sign-flip test over outer seeds, exact up to 13 seeds, 5%, Holm over the claim's deciding contrasts) and its "
+    "mean is at least the margin; an expected 0 needs an effect significantly within ± its margin (equivalence). Not supported: "
+    "one has a mean significantly below its margin, of the other sign or too small to matter, by the same test; for an expected "
+    "0, significantly beyond it. Else inconclusive. What is controlled at 5% a claim is the sign of what is supported and the "
+    "shortfall of what is not, not that a supported effect truly reaches its margin; over so many claims one or two may be "
+    "chance."
+)
+"""How to read the verdicts; see :mod:`benchmarks.hypotheses.verdict`."""
+WIDTH = 1500
+"""Pixels across a figure in the page."""
 COLOURS = {"supported": "#1b7f3b", "not supported": "#b3261e", "inconclusive": "#7a6a00"}
 
 
@@ -25,8 +38,15 @@ def entries() -> list[dict[str, Any]]:
     return out
 
 
+def expected(contrast: dict[str, Any]) -> str:
+    """What was written down of a contrast before the run: its sign and margin, short enough for a cell."""
+    if contrast["expected"] == "0":
+        return f"0 ± {contrast['margin']:g}"
+    return f"{'≥ +' if contrast['expected'] == '+' else '≤ -'}{contrast['margin']:g}"
+
+
 def effects(result: dict[str, Any]) -> list[str]:
-    """The deciding contrasts in words: effect, interval, expectation, verdict."""
+    """The deciding contrasts in words: effect, interval, sign and margin expected, verdict."""
     lines = []
     for row, contrast in zip(result["rows"], result["claim"]["contrasts"], strict=True):
         if contrast["decides"]:
@@ -34,7 +54,7 @@ def effects(result: dict[str, Any]) -> list[str]:
             word = {True: "supported", False: "not supported", None: "inconclusive"}[row["met"]]
             lines.append(
                 f"{row['label']}: {row['measured']:+.3g} [{row['lo']:.3g}, {row['hi']:.3g}]{unit}, "
-                f"expected {contrast['expected']} ({word})"
+                f"expected {expected(contrast)} ({word})"
             )
     return lines
 
@@ -54,10 +74,7 @@ def markdown() -> str:
     lines = [
         "### scorecard",
         "",
-        "`evodev experiment --all` · the verdict follows by rule from each result file: supported where every deciding "
-        "effect has the sign written down before the run, significantly (exact sign-flip test over outer seeds, Holm within "
-        "the claim) and at least at its margin; not supported where one is significantly of the other sign or too small to "
-        "matter; else inconclusive. A verdict errs in one of twenty cases, so that one or two of these may be chance.",
+        f"`evodev experiment --all` · {RULE}",
         "",
         "| # | claim | verdict | deciding effects [95%] | seeds | quick run | command |",
         "|---|---|---|---|---|---|---|",
@@ -87,10 +104,10 @@ def thumbnail(entry: dict[str, Any]) -> str:
     if not path.exists():
         return ""
     with Image.open(path) as image:
-        image.thumbnail((720, 720))
+        image.thumbnail((WIDTH, 2 * WIDTH))
         buffer = io.BytesIO()
-        image.convert("RGB").save(buffer, "JPEG", quality=75)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+        image.convert("RGB").save(buffer, "WEBP", quality=80)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def page() -> str:
@@ -109,7 +126,7 @@ def page() -> str:
     counts = {word: sum(c["full"] and c["claim"]["verdict"] == word for c in cards) for word in COLOURS}
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     return environment.from_string(TEMPLATE.read_text()).render(
-        cards=cards, missing=missing, untestable=UNTESTABLE, counts=counts, colours=COLOURS
+        cards=cards, missing=missing, untestable=UNTESTABLE, counts=counts, colours=COLOURS, rule=RULE
     )
 
 

@@ -137,7 +137,8 @@ def performance_profiles(comparison: Results) -> Figure:
         ax = panel(figure, left + column * (wide + left + text), bottom, wide, tall)
         if logarithmic:
             log_axis(ax, "x", used[-1] / used[0])
-        ax.set(xlim=(used[0] * 0.93, used[-1]) if logarithmic else (thresholds[0], thresholds[-1]), ylim=(-0.02, 1.03))
+        ends = (used[0] * 0.93, used[-1] * 1.05) if logarithmic else (thresholds[0], thresholds[-1] * 1.02)
+        ax.set(xlim=ends, ylim=(-0.02, 1.03))
         ax.yaxis.set_major_formatter(PercentFormatter(1))
         ax.grid(axis="y")
         for name in names:

@@ -83,7 +83,8 @@ def fairness(comparison: Results) -> dict[str, Any] | None:
     text = f"Of {len(rules)} rules {counts[True]} hold in this run"
     text += f", {counts[False]} do not ({failed})" if failed else ", none is broken"
     text += f"; {counts[None]} cannot be judged here" if counts[None] else ""
+    text += "." + (" Most of what is missing is added by evodev compare RUN --arms all, and by more seeds." if failed else "")
     rows = [
         {"rule": r["rule"], "name": r["name"], "holds": r["holds"], "said": HOLDS[r["holds"]], "why": r["why"]} for r in rules
     ]
-    return {"text": text + ".", "rows": rows}
+    return {"text": text, "rows": rows}

@@ -4,7 +4,7 @@ STYLE = """
 :root { color-scheme: light; --ink: #22262b; --faint: #5b6470; --line: #dfe3e8; --blue: #08519c; --warn: #8a3b00; }
 * { box-sizing: border-box; }
 body { margin: 0; background: #fff; color: var(--ink); font: 15px/1.55 system-ui, "DejaVu Sans", sans-serif; }
-main { max-width: 1240px; margin: 0 auto; padding: 28px 32px 64px; }
+main { max-width: 1240px; margin: 0 auto; padding: 28px 22px 64px; }
 header p, .faint, figcaption, caption { color: var(--faint); }
 header p { margin: 0; }
 h1 { font-size: 27px; line-height: 1.2; margin: 0 0 4px; overflow-wrap: anywhere; }
@@ -19,11 +19,12 @@ nav a { color: var(--blue); margin-right: 14px; text-decoration: none; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums; }
 caption { caption-side: bottom; text-align: left; padding-top: 8px; font-size: 13px; max-width: 110ch; }
-th, td { padding: 4px 6px; text-align: right; vertical-align: top; border-bottom: 1px solid var(--line); }
+th, td { padding: 4px; text-align: right; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; vertical-align: bottom; border-bottom: 1.5px solid var(--ink); }
 th:first-child, td:first-child, .left td, .left th { text-align: left; }
-td small { display: block; color: var(--faint); font-size: 10.5px; white-space: nowrap; }
-td.arm { min-width: 150px; }
+td small { display: block; color: var(--faint); font-size: 10px; letter-spacing: -.01em; white-space: nowrap; }
+td.arm { min-width: 130px; }
+.left td, .left th { padding: 4px 6px; }
 tr.role td { padding-top: 14px; border-bottom-color: #9aa1ab; color: var(--faint); font-weight: 600; }
 tr.evolved td { background: #f3f6fa; }
 tr.evolved td:first-child { font-weight: 700; color: var(--blue); }
