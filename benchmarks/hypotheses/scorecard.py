@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.common import RESULTS, read_result
 from benchmarks.hypotheses import CLAIMS, UNTESTABLE
+from benchmarks.hypotheses.frame import shown
 
 PAGE = RESULTS / "hypotheses" / "scorecard.html"
 TEMPLATE = Path(__file__).with_name("scorecard.html.jinja")
@@ -50,12 +51,8 @@ def effects(result: dict[str, Any]) -> list[str]:
     lines = []
     for row, contrast in zip(result["rows"], result["claim"]["contrasts"], strict=True):
         if contrast["decides"]:
-            unit = f" {row['unit']}" if row["unit"] else ""
             word = {True: "supported", False: "not supported", None: "inconclusive"}[row["met"]]
-            lines.append(
-                f"{row['label']}: {row['measured']:+.3g} [{row['lo']:.3g}, {row['hi']:.3g}]{unit}, "
-                f"expected {expected(contrast)} ({word})"
-            )
+            lines.append(f"{row['label']}: {shown(row)}, expected {expected(contrast)} ({word})")
     return lines
 
 
@@ -64,8 +61,8 @@ def agreement(entry: dict[str, Any]) -> str:
     if not (entry["full"] and entry["quick"]):
         return ""
     pairs = zip(entry["result"]["rows"], entry["quick"]["rows"], entry["result"]["claim"]["contrasts"], strict=True)
-    signs = [a["measured"] * b["measured"] for a, b, c in pairs if c["decides"] and c["expected"] != "0"]
-    same = [both > 0 for both in signs if both == both]  # an effect that is not defined has no sign
+    signs = [(a["measured"], b["measured"]) for a, b, c in pairs if c["decides"] and c["expected"] != "0"]
+    same = [(one > 0) == (other > 0) for one, other in signs if None not in (one, other)]
     return f"signs agree in {sum(same)} of {len(same)}" if same else ""
 
 
