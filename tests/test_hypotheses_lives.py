@@ -70,9 +70,12 @@ def test_genes_deal_out_what_is_spoken_and_as_many_neurons_as_the_layer_is_wide(
     assert sum(dealt.values()) == 2
 
 
-def test_a_width_that_is_never_enough_counts_an_octave_above_the_widest() -> None:
-    measures = {"widths": [4, 64], "arms": {"a": {"inside": [-1.0, -3.0]}, "b": {"inside": [-3.0, -1.0]}}}
-    assert (laws.octaves(measures, "a"), laws.octaves(measures, "b")) == (6.0, 7.0)
+def test_a_width_that_is_never_enough_counts_an_octave_above_the_widest_unless_none_is() -> None:
+    fits, never = {"inside": [-1.0, -3.0]}, {"inside": [-1.0, -1.0]}
+    measures = {"widths": [4, 64], "arms": {"a": fits, "b": never, "tuned": never}}
+    assert (laws.octaves(measures, "a"), laws.octaves(measures, "b")) == (6.0, np.inf)
+    assert laws.fewer(measures, "a") == -1.0
+    assert np.isnan(laws.fewer(measures, "b"))
 
 
 def test_an_event_takes_what_it_says_and_nothing_else() -> None:
