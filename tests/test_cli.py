@@ -108,6 +108,7 @@ VALUES = {
     "search --schedule.lives 0": "schedule: lives must be at least 1",
     "search --generations 0": "schedule: generations must be at least 1",
     "search --seeds 0": "seeds: must be at least 1",
+    "search --seed -1": "evodev: seed: at least 0, given -1",
     "search --comparison.bootstrap 1": "comparison: bootstrap",
     "search --decoder.sparsity.fraction nan": "sparsity: fraction must be in (0, 1]",
     "search --learner gradient --learner.loss squared_error": "use cross_entropy",
