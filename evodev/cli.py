@@ -19,15 +19,15 @@ COMMANDS = {
     "resume": "go on from a run's last checkpoint, to the report",
     "compare": "champion against baselines and controls on held-out lives; several runs: intervals and tests over seeds",
     "report": "(re)draw report.html and figures of a run, or over the seeds of a search with --seeds",
-    "grow": "grow a champion: compactness, pictures, npz, safetensors, GraphML, ONNX",
+    "grow": "grow a champion: compactness, pictures, npz, safetensors, GraphML, ONNX (into RUN/network, or --out FOLDER)",
     "rerun": "run a finished search once more, and say whether it ends with the same numbers",
     "watch": "show how far a search is that runs in another terminal",
     "experiment": "test claims about evolution, development and learning: NAME, or --all",
     "list": "decoders, learners, tasks, baselines, strategies, presets",
 }
 
-OPTIONS = {"compare": " [--arms NAME|all ...]", "watch": " [--once]"}
-"""What else a command on runs takes; --arms once for each baseline, without it the routine ones."""
+OPTIONS = {"compare": " [--arms NAME|all ...]", "grow": " [--out FOLDER]", "watch": " [--once]"}
+"""What else a command on runs takes; --arms once for each baseline, without it the routine ones; --out is RUN/network if not given."""
 
 APART = ("watch", "experiment")
 """Commands that take no device themselves: one looks at a search in another terminal, one starts processes that do."""
@@ -247,7 +247,7 @@ def _run_argument(arguments: list[str], command: str, *, many: bool = False) -> 
         raise SystemExit(0)
     flags = [a for a in arguments if a.startswith("-")]
     if flags:
-        raise ValueError(f"{command}: no option {flags[0]}; usage: evodev {command} RUN")
+        raise ValueError(f"{command}: no option {flags[0]}; usage: evodev {command} RUN{OPTIONS.get(command, '')}")
     if not arguments or (len(arguments) > 1 and not many):
         raise ValueError(f"{command}: expected {'run directories' if many else 'one run directory'}, given {len(arguments)}")
     return [Path(a) for a in arguments]
@@ -382,12 +382,13 @@ def list_command(arguments: list[str]) -> int:
         return 0
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console(width=None if sys.stdout.isatty() else 180)
     for kind, rows in entries.items():
         table = Table(title=kind, title_justify="left", show_header=False, box=None, padding=(0, 2))
         for name, what in rows.items():
-            table.add_row(f"[bold]{name}[/bold]", what)
+            table.add_row(Text(name, style="bold"), Text(what))  # what stands in brackets is no markup
         console.print(table)
         console.print()
     return 0
