@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from evodev.arguments import experiment_from, take_option
+from evodev.files import proposed
 from evodev.processes import Interrupted, Lost
 
 COMMANDS = {
@@ -27,7 +28,7 @@ COMMANDS = {
 }
 
 OPTIONS = {"compare": " [--arms NAME|all ...]", "grow": " [--out FOLDER]", "watch": " [--once]"}
-"""What else a command on runs takes; --arms once for each baseline, without it the routine ones; --out is RUN/network if not given."""
+"""What else a command on runs takes; --arms once for each baseline, else the routine ones; --out is else RUN/network."""
 
 APART = ("watch", "experiment")
 """Commands that take no device themselves: one looks at a search in another terminal, one starts processes that do."""
@@ -106,7 +107,10 @@ def run_command(argv: list[str] | None) -> int:
     except (ValueError, OSError, ImportError) as error:
         if debug:
             raise
-        print("evodev: " + " ".join(str(error).split()), file=sys.stderr)
+        said = str(error)
+        if isinstance(error, PermissionError) and error.filename:
+            said = f"{error.filename}: {error.strerror}; ask its owner for the right to it (chmod), or take another directory"
+        print("evodev: " + " ".join(said.split()), file=sys.stderr)
         return 2
     except Interrupted as stop:
         say(str(stop))
@@ -144,7 +148,7 @@ def finish(run: Any, *, track: bool = False, engine: Any = None) -> None:
     from evodev.progress import search_progress
 
     if devices.together():
-        say(f"{devices.size()}; should one be lost, go on with: evodev resume {run.path}")
+        say(f"{devices.size()}; should one be lost, go on with: {proposed('resume', run.path)}")
     with contextlib.ExitStack() as stack:
         watchers = [stack.enter_context(search_progress(run.path.name, run.experiment.schedule.generations))]
         if track or (tracking.is_tracked(run.path) and tracking.INSTALLED):
@@ -303,7 +307,7 @@ def rerun_command(arguments: list[str]) -> int:
     try:
         _, verdict = rerun(Run.open(path), search=finish, say=say)
     except Interrupted:
-        say(f"and to be told whether it matches: evodev rerun {path}")
+        say(f"and to be told whether it matches: {proposed('rerun', path)}")
         raise
     print("\n".join(verdict.lines()))
     return int(bool(verdict.unequal))

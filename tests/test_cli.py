@@ -232,10 +232,13 @@ def test_a_misspelt_run_names_the_nearest(command: str, refused: Refused) -> Non
 
 def test_an_unfinished_run_cannot_be_compared_reported_or_grown(refused: Refused) -> None:
     Run.create(Path("half"), digits_experiment())
-    for command in ("compare half", "rerun half"):
+    for command in ("compare half", "rerun half", "report half", "grow half"):
         assert "finish it with `evodev resume half`" in refused(command)
-    for command in ("report half", "grow half"):
-        assert "half/champion.json is missing" in refused(command)
+    assert refused("search --out half").endswith("choose another --out, or `evodev resume half`")
+    Path("file").touch()
+    assert refused("search --out file").endswith("choose another --out")
+    Path("half").rename("a half")
+    assert "`evodev resume 'a half'`" in refused("compare 'a half'")
 
 
 def test_a_damaged_configuration_is_no_run(refused: Refused) -> None:
@@ -266,7 +269,9 @@ def test_a_champion_that_cannot_be_read_is_not_grown(finished: Run, refused: Ref
     genomes = finished.path / "champion.safetensors"
     genomes.write_bytes(genomes.read_bytes()[:100])
     for command in ("grow run", "compare run", "report run"):
-        assert "champion.safetensors is damaged" in refused(command)
+        line = refused(command)
+        assert "champion.safetensors is damaged" in line
+        assert line.endswith("written anew from the last checkpoint: evodev resume run")
 
 
 def test_a_misspelt_run_is_not_the_champion_of_the_current_directory(
