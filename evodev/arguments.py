@@ -29,14 +29,32 @@ def parse(kind: Any, arguments: list[str], *, prog: str, default: Any = None) ->
         text = re.sub(r"[─-╿]+|-{5,}", " ", message.getvalue())  # frames, which are dashes where there is no UTF-8
         text = " ".join(text.split())
         text = re.sub(r"For full helptext.*", f"See {prog} --help", text)
-        raise ValueError(text) from None
+        raise ValueError(_plainly(text)) from None
+
+
+def _plainly(text: str) -> str:
+    """What tyro says is wrong, with the option in front; as it is where it is none of what is usual."""
+    if found := re.search(r"Error parsing (--[^\s:]+): .*?('.*?')\]?\.? .*helptext: \S+ (?:\{None\}\|)?(\[.*?\]\]|\S+)", text):
+        return f"{found[1]}: expected {found[3]}, given {found[2]}"
+    if found := re.search(r"Missing value for argument '(--\S+)'", text):
+        return f"{found[1]}: expected a value"
+    if found := re.search(r"invalid choice ('.*?') for argument '(--\S+)'\. Expected one of \((.*?)\)", text):
+        return f"{found[2]}: expected one of {found[3]}, given {found[1]}"
+    if found := re.search(r"Unrecognized options: (.+?),? (?:.*Perhaps you meant: (--[^\s,]+))?.*See (.* --help)", text):
+        unknown = "no such option" if found[1].startswith("-") else "nothing like that is expected there"
+        return f"{found[1]}: {unknown}; " + (f"did you mean {found[2]}?" if found[2] else f"see {found[3]}")
+    return text
 
 
 def concrete(value: Any) -> tuple[Any, Any]:
     """A dataclass like the value's, each field of the type that its value has; and the value as one of those.
 
-    An experiment's parts are abstract (`a learner`); flags are made for the parts at hand (`Hebbian`).
+    An experiment's parts are abstract (`a learner`); flags are made for the parts at hand (`Hebbian`). What its docstring
+    says of them becomes their help.
     """
+    from evodev.presets import readable
+    from evodev.substrate import ACTIVATIONS
+
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return type(value), value
     hints = typing.get_type_hints(type(value))
@@ -55,7 +73,7 @@ def concrete(value: Any) -> tuple[Any, Any]:
         made.append((field.name, kind, dataclasses.field()))
         values[field.name] = content
     cls = dataclasses.make_dataclass(type(value).__name__, made, frozen=True)
-    cls.__doc__ = type(value).__doc__
+    cls.__doc__ = readable(type(value).__doc__ or "").replace("ACTIVATIONS", ", ".join(ACTIVATIONS))
     return cls, cls(**values)
 
 
@@ -96,7 +114,7 @@ def rebuilt(original: Any, typed: Any) -> Any:
 class SearchOptions:
     """Run a search, then compare and report.
 
-    usage: evodev search [PRESET] [OPTIONS]. PRESET is one of PRESETS; the first by default.
+    PRESET is one of PRESETS; the first by default.
     --config FILE starts from a configuration file instead of a preset; --decoder NAME and --learner NAME exchange that
     part (see evodev list). Every setting below can be given too.
 
@@ -165,7 +183,7 @@ def experiment_from(arguments: list[str]) -> tuple[str, Any, SearchOptions]:
     fields.append(("experiment", Annotated[kind, tyro.conf.arg(name="")], dataclasses.field(default_factory=lambda: typed)))
     both = dataclasses.make_dataclass("Search", fields, frozen=True)
     both.__doc__ = (SearchOptions.__doc__ or "").replace("PRESETS", ", ".join(PRESETS))
-    parsed = parse(both, arguments, prog="evodev search")
+    parsed = parse(both, arguments, prog="evodev search [PRESET]")
     options = SearchOptions(**{f.name: getattr(parsed, f.name) for f in dataclasses.fields(SearchOptions)})
     if options.seeds < 1:
         raise ValueError(f"seeds: must be at least 1, given {options.seeds}")

@@ -14,7 +14,7 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from evodev.experiment import Experiment, from_plain, to_plain, trajectory
-from evodev.files import RunError, of_schema, sealed, unsealed
+from evodev.files import RunError, of_schema, proposed, sealed, unsealed
 from evodev.search import SearchState
 
 SCHEMA = 2
@@ -73,9 +73,9 @@ class Checkpoints:
         except (OSError, ValueError, RuntimeError) as error:  # tensorstore has its own way of saying that a disk is full
             reason = " ".join(str(error).split())[:200]
             reason = os.strerror(errno.ENOSPC) if "RESOURCE_EXHAUSTED" in reason else reason
-            run = self.folder.parent
+            again = proposed("resume", self.folder.parent)
             raise RunError(
-                f"checkpoint: cannot write to {self.folder}: {reason}. Earlier ones stay; mend that, then: evodev resume {run}"
+                f"checkpoint: cannot write to {self.folder}: {reason}. Earlier ones stay; mend that, then: {again}"
             ) from error
 
     def restore(self, template: SearchState) -> SearchState | None:

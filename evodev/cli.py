@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from evodev.arguments import experiment_from, take_option
+from evodev.files import proposed
 from evodev.processes import Interrupted, Lost
 
 COMMANDS = {
@@ -19,15 +20,15 @@ COMMANDS = {
     "resume": "go on from a run's last checkpoint, to the report",
     "compare": "champion against baselines and controls on held-out lives; several runs: intervals and tests over seeds",
     "report": "(re)draw report.html and figures of a run, or over the seeds of a search with --seeds",
-    "grow": "grow a champion: compactness, pictures, npz, safetensors, GraphML, ONNX",
+    "grow": "grow a champion: compactness, pictures, npz, safetensors, GraphML, ONNX (into RUN/network, or --out FOLDER)",
     "rerun": "run a finished search once more, and say whether it ends with the same numbers",
     "watch": "show how far a search is that runs in another terminal",
     "experiment": "test claims about evolution, development and learning: NAME, or --all",
     "list": "decoders, learners, tasks, baselines, strategies, presets",
 }
 
-OPTIONS = {"compare": " [--arms NAME|all ...]", "watch": " [--once]"}
-"""What else a command on runs takes; --arms once for each baseline, without it the routine ones."""
+OPTIONS = {"compare": " [--arms NAME|all ...]", "grow": " [--out FOLDER]", "watch": " [--once]"}
+"""What else a command on runs takes; --arms once for each baseline, else the routine ones; --out is else RUN/network."""
 
 APART = ("watch", "experiment")
 """Commands that take no device themselves: one looks at a search in another terminal, one starts processes that do."""
@@ -106,7 +107,10 @@ def run_command(argv: list[str] | None) -> int:
     except (ValueError, OSError, ImportError) as error:
         if debug:
             raise
-        print("evodev: " + " ".join(str(error).split()), file=sys.stderr)
+        said = str(error)
+        if isinstance(error, PermissionError) and error.filename:
+            said = f"{error.filename}: {error.strerror}; ask its owner for the right to it (chmod), or take another directory"
+        print("evodev: " + " ".join(said.split()), file=sys.stderr)
         return 2
     except Interrupted as stop:
         say(str(stop))
@@ -144,7 +148,7 @@ def finish(run: Any, *, track: bool = False, engine: Any = None) -> None:
     from evodev.progress import search_progress
 
     if devices.together():
-        say(f"{devices.size()}; should one be lost, go on with: evodev resume {run.path}")
+        say(f"{devices.size()}; should one be lost, go on with: {proposed('resume', run.path)}")
     with contextlib.ExitStack() as stack:
         watchers = [stack.enter_context(search_progress(run.path.name, run.experiment.schedule.generations))]
         if track or (tracking.is_tracked(run.path) and tracking.INSTALLED):
@@ -247,7 +251,7 @@ def _run_argument(arguments: list[str], command: str, *, many: bool = False) -> 
         raise SystemExit(0)
     flags = [a for a in arguments if a.startswith("-")]
     if flags:
-        raise ValueError(f"{command}: no option {flags[0]}; usage: evodev {command} RUN")
+        raise ValueError(f"{command}: no option {flags[0]}; usage: evodev {command} RUN{OPTIONS.get(command, '')}")
     if not arguments or (len(arguments) > 1 and not many):
         raise ValueError(f"{command}: expected {'run directories' if many else 'one run directory'}, given {len(arguments)}")
     return [Path(a) for a in arguments]
@@ -303,7 +307,7 @@ def rerun_command(arguments: list[str]) -> int:
     try:
         _, verdict = rerun(Run.open(path), search=finish, say=say)
     except Interrupted:
-        say(f"and to be told whether it matches: evodev rerun {path}")
+        say(f"and to be told whether it matches: {proposed('rerun', path)}")
         raise
     print("\n".join(verdict.lines()))
     return int(bool(verdict.unequal))
@@ -382,12 +386,13 @@ def list_command(arguments: list[str]) -> int:
         return 0
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console(width=None if sys.stdout.isatty() else 180)
     for kind, rows in entries.items():
         table = Table(title=kind, title_justify="left", show_header=False, box=None, padding=(0, 2))
         for name, what in rows.items():
-            table.add_row(f"[bold]{name}[/bold]", what)
+            table.add_row(Text(name, style="bold"), Text(what))  # what stands in brackets is no markup
         console.print(table)
         console.print()
     return 0

@@ -60,7 +60,7 @@ def asked_for(names: Sequence[str] | None) -> dict[str, Baseline]:
     for name in sorted(wanted - set(known) - groups - {"all"}):
         near = [known[n] for n in get_close_matches(name, list(known), n=1)]
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"arms: no baseline {name!r}; {hint}Known: all, {', '.join([*sorted(groups), *BASELINES])}")
+        raise ValueError(f"arms: no baseline {name!r}; {hint}Known: {'; '.join(['all', *sorted(groups), *BASELINES])}")
     return {name: baseline for name, baseline in BASELINES.items() if wanted & {"all", name.lower(), baseline.group}}
 
 

@@ -48,7 +48,7 @@ class Experiment:
             neuron has, ``auto`` what was measured to be fastest on this platform, ``dense`` matrices.
 
     Raises:
-        ValueError: naming the field, if the parts do not fit together.
+        ValueError: naming the field, if the parts do not fit together or the seed is negative.
     """
 
     task: Task
@@ -63,6 +63,8 @@ class Experiment:
     form: FormName = "auto"
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed: at least 0, given {self.seed}")
         if wrong := misfit(self.substrate, self.learner, self.task):
             raise ValueError(f"substrate: {wrong}")
         needs, offers = set(self.learner.needs), set(self.task.offers)

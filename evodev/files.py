@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,11 @@ from typing import Any
 
 class RunError(ValueError):
     """Something about a run directory or a file that the user can mend; its message is one line."""
+
+
+def proposed(name: str, path: Path) -> str:
+    """A command on a run as it can be typed in a shell."""
+    return f"evodev {name} {shlex.quote(str(path))}"
 
 
 def write(path: Path, data: str | bytes) -> None:
@@ -80,14 +86,14 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     write(path, json.dumps(data, indent=1))
 
 
-def read_json(path: Path) -> Any:
-    """A JSON file; RunError if it is missing or damaged."""
+def read_json(path: Path, mend: str = "") -> Any:
+    """A JSON file; RunError, with how to mend it, if it is missing or damaged."""
     try:
         return json.loads(path.read_text())
     except FileNotFoundError as error:
-        raise RunError(f"run: {path} is missing") from error
+        raise RunError(f"run: {path} is missing{mend}") from error
     except (ValueError, RecursionError) as error:
-        raise RunError(f"run: {path} is not valid JSON: {error}") from error
+        raise RunError(f"run: {path} is not valid JSON: {error}{mend}") from error
 
 
 def of_schema(data: Any, newest: int, path: Path) -> dict[str, Any]:
@@ -110,15 +116,15 @@ def sealed(data: Mapping[str, Any]) -> dict[str, Any]:
     return {**data, "seal": hashlib.sha256(json.dumps(as_read, sort_keys=True).encode()).hexdigest()}
 
 
-def unsealed(data: Any, path: Path) -> dict[str, Any]:
+def unsealed(data: Any, path: Path, mend: str = "") -> dict[str, Any]:
     """What was :func:`sealed`.
 
     Raises:
-        RunError: if it is no longer that.
+        RunError: if it is no longer that, with how to mend it.
     """
     content = {name: value for name, value in data.items() if name != "seal"} if isinstance(data, Mapping) else {}
     if not content or sealed(content)["seal"] != data.get("seal"):
-        raise RunError(f"run: {path} is damaged: its seal is broken")
+        raise RunError(f"run: {path} is damaged: its seal is broken{mend}")
     return content
 
 

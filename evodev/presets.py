@@ -1,6 +1,7 @@
 """Experiments by name, and the catalogue of everything that has a name."""
 
 import difflib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -61,7 +62,9 @@ def sine() -> Experiment:
 
 
 def cartpole() -> Experiment:
-    """CartPole with other physics and actions in each life of three episodes: every weight a gene, an actor-critic learns."""
+    """CartPole with other physics and actions in each life of three episodes: every weight a gene, an actor-critic learns;
+    needs pip install 'evodev-jax[control]'.
+    """
     task = CartPole()
     return Experiment(
         task=task,
@@ -94,8 +97,19 @@ def preset(name: str) -> Experiment:
     return PRESETS[name]()
 
 
+def readable(text: str) -> str:
+    """A docstring as people read it on a terminal: without roles and double backticks."""
+    return re.sub(r":\w+:`(?:~[\w.]*\.)?([^`]*)`", r"\1", text).replace("``", "")
+
+
 def _first_line(thing: Any) -> str:
-    return (thing.__doc__ or "").strip().split("\n")[0]
+    """The first line of a docstring, and of those after it what its sentence still needs."""
+    first, *rest = (thing.__doc__ or "").strip().split("\n\n")[0].split("\n")
+    for line in rest:
+        if first.endswith("."):
+            break
+        first += " " + re.split(r"(?<=\.) ", line.strip())[0]
+    return readable(first.strip())
 
 
 def _acted(task: Acting) -> str:

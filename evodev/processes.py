@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from evodev.files import RunError
+from evodev.files import RunError, proposed
 
 try:
     import fcntl
@@ -30,7 +30,7 @@ class Interrupted(Exception):
     """
 
     def __init__(self, path: Path, by: int) -> None:
-        super().__init__(f"stopped and checkpointed; go on with: evodev resume {path}")
+        super().__init__(f"stopped and checkpointed; go on with: {proposed('resume', path)}")
         self.code = 0 if by == signal.SIGTERM else 130
 
 
@@ -102,7 +102,7 @@ def only_writer(folder: Path, again: str = "resume") -> Iterator[None]:
         if error.errno not in MENDABLE:
             raise
         where = f"run: {error.filename or folder} cannot be written: {error.strerror}"
-        raise RunError(f"{where}. What was written before is whole; mend that, then: evodev {again} {folder}") from error
+        raise RunError(f"{where}. What was written before is whole; mend that, then: {proposed(again, folder)}") from error
 
 
 @contextlib.contextmanager

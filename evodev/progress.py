@@ -22,7 +22,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from evodev.files import RunError, read_records
+from evodev.files import RunError, proposed, read_records
 from evodev.health import health, health_line
 from evodev.processes import writer
 
@@ -114,7 +114,7 @@ class Look:
         if alive:
             return f"running, {who}, {since}"
         if alive is False:
-            return f"stopped, {who} has ended, {since}; go on with: evodev resume {self.path}"
+            return f"stopped, {who} has ended, {since}; go on with: {proposed('resume', self.path)}"
         return f"{who or 'nobody has written here'}, {since}" if self.records or who else "not started"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from evodev import workflow
 from evodev.baselines import BASELINES
-from evodev.files import RunError, fresh_path
+from evodev.files import RunError, fresh_path, proposed
 from evodev.manifest import differences
 from evodev.runs import Run, load_champion
 from evodev.workflow import Say
@@ -59,7 +59,7 @@ def rerun(run: Run, *, search: Any, say: Say = lambda line: None) -> tuple[Run, 
         RunError: if the run has no champion that could be matched.
     """
     if not (run.path / "champion.json").exists():
-        raise RunError(f"rerun: {run.path} has no champion to be matched; finish it with `evodev resume {run.path}`")
+        raise RunError(f"rerun: {run.path} has no champion to be matched; finish it with `{proposed('resume', run.path)}`")
     old = run.comparison()
     again = prepared(run)
     say(f"run: {again.path}")
@@ -77,7 +77,7 @@ def prepared(run: Run) -> Run:
         done = all((base / name).exists() or not (run.path / name).exists() for name in ("champion.json", "comparison.json"))
         if before.experiment == run.experiment and not done:
             return before
-    return Run.create(fresh_path(base), run.experiment, command=f"evodev rerun {run.path}")
+    return Run.create(fresh_path(base), run.experiment, command=proposed("rerun", run.path))
 
 
 def judged(run: Run, again: Run, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Verdict:

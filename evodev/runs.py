@@ -20,7 +20,7 @@ from safetensors.numpy import load_file, save
 from evodev.checkpoints import Checkpoints
 from evodev.comparison import SCHEMA_VERSION
 from evodev.experiment import Experiment, from_plain, to_plain
-from evodev.files import Kept, RunError, inside, of_schema, read_json, read_records, sealed, unsealed, write, write_json
+from evodev.files import Kept, RunError, inside, of_schema, proposed, read_json, read_records, sealed, unsealed, write, write_json
 from evodev.manifest import MANIFEST_SCHEMA, manifest, version
 from evodev.organism import Organism
 from evodev.processes import only_writer
@@ -83,7 +83,8 @@ class Run:
         try:
             path.mkdir(parents=True)
         except FileExistsError as error:
-            raise RunError(f"out: {path} exists already; choose another --out, or `evodev resume {path}`") from error
+            go_on = f", or `{proposed('resume', path)}`" if (path / "config.yaml").is_file() else ""
+            raise RunError(f"out: {path} exists already; choose another --out{go_on}") from error
         except OSError as error:
             raise RunError(f"out: {path} cannot be made: {error.strerror}") from error
         try:
@@ -120,9 +121,9 @@ class Run:
         found = [p.name for p in base.iterdir() if re.fullmatch(r"seed-\d+", p.name) and (p / "config.yaml").is_file()]
         return [cls.open(inside(base, name)) for name in sorted(found, key=lambda name: int(name.removeprefix("seed-")))]
 
-    def writing(self) -> contextlib.AbstractContextManager[None]:
+    def writing(self, again: str = "resume") -> contextlib.AbstractContextManager[None]:
         """Around all that writes: one process at a time, see :func:`evodev.processes.only_writer`."""
-        return only_writer(self.path)
+        return only_writer(self.path, again)
 
     # metrics
 
@@ -192,16 +193,15 @@ class Run:
         path = self.path / "comparison.json"
         if not path.exists():
             return None
-        data = of_schema(read_json(path), SCHEMA_VERSION, path)
+        mend = f"; move it away and compare again: {proposed('compare', self.path)}"
+        data = of_schema(read_json(path, mend), SCHEMA_VERSION, path)
         arms = data.get("arms")
         arms = arms if isinstance(arms, Mapping) else {data.get("judged"): None}
         parts = {"": (data, COMPARED)} | {f"arms.{name}.": (arm, COMPARED_ARM) for name, arm in arms.items()}
         for name, (part, asked) in parts.items():
             missing = [key for key in asked if not isinstance(part, Mapping) or key not in part]
             if missing:
-                raise RunError(
-                    f"run: {path} lacks {name}{missing[0]}; move it away and compare again: evodev compare {self.path}"
-                )
+                raise RunError(f"run: {path} lacks {name}{missing[0]}{mend}")
         return data
 
     def manifest(self) -> dict[str, Any]:
@@ -266,20 +266,26 @@ def load_champion(path: Path) -> Champion:
     if not path.exists():
         raise RunError(f"run: no run or champion at {path}")
     folder = path if path.is_dir() else path.parent
-    about = of_schema(read_json(folder / "champion.json"), CHAMPION_SCHEMA, folder / "champion.json")
+    mend = ""
+    if (folder / "config.yaml").is_file():
+        again = proposed("resume", folder)
+        if not (folder / "champion.json").exists():
+            raise RunError(f"run: {folder} has no champion yet; finish it with `{again}`")
+        mend = f"; to have it written anew from the last checkpoint: {again}"
+    about = of_schema(read_json(folder / "champion.json", mend), CHAMPION_SCHEMA, folder / "champion.json")
     if "seal" in about or about.get("schema_version", 1) > 1:
-        about = unsealed(about, folder / "champion.json")
+        about = unsealed(about, folder / "champion.json", mend)
     writer = f"use evodev {about['evodev']}, which wrote it" if "evodev" in about else "use the evodev that wrote it"
     try:
         genomes = load_file(folder / "champion.safetensors")
     except FileNotFoundError as error:
-        raise RunError(f"champion: {folder / 'champion.safetensors'} is missing") from error
+        raise RunError(f"champion: {folder / 'champion.safetensors'} is missing{mend}") from error
     except (SafetensorError, OSError, LookupError, ValueError, TypeError) as error:
-        raise RunError(f"champion: {folder / 'champion.safetensors'} is damaged: {error}") from error
+        raise RunError(f"champion: {folder / 'champion.safetensors'} is damaged: {error}{mend}") from error
     try:
         ordered = [genomes[name] for name in ("champion", "centroid", "initial")]
         if _digest(ordered) != about["digest"]:
-            raise RunError(f"champion: the numbers in {folder / 'champion.safetensors'} are not those of champion.json")
+            raise RunError(f"champion: the numbers in {folder / 'champion.safetensors'} are not those of champion.json{mend}")
         try:
             experiment = from_plain(Experiment, about["experiment"], "champion.experiment")
         except ValueError as error:

@@ -32,7 +32,7 @@ class Strategy:
     ``options`` must all be known to it.
 
     Attributes:
-        name: any evosax algorithm; case, ``-`` and ``_`` do not matter.
+        name: any evosax algorithm (see evodev list); case, ``-`` and ``_`` do not matter.
         population: genomes a generation.
         sigma: mutation strength at the start, in search units (``std_schedule`` or ``std_init``).
         sigma_final: mutation strength at the end, for strategies with a ``std_schedule``.

@@ -17,7 +17,7 @@ from evodev.baselines import Setting
 from evodev.chunks import Chunk
 from evodev.comparison import champion_arms, judge, synapses_of
 from evodev.experiment import Experiment, from_plain, to_plain, trajectory
-from evodev.files import RunError, refuse_existing, write_files, write_json, write_new
+from evodev.files import RunError, proposed, refuse_existing, write_files, write_json, write_new
 from evodev.health import health
 from evodev.network import Network
 from evodev.processes import Interrupted, end_on_sigterm, only_writer, stop_on_signal
@@ -46,7 +46,7 @@ def search(run: Run, *, engine: Search | None = None, watch: Watcher = lambda *_
         Interrupted: after Ctrl-C or SIGTERM, once the search is checkpointed.
         Lost: if another process of the run is gone; the checkpoints are there to go on from.
     """
-    with devices.noticing(f"; go on with: evodev resume {run.path}"), stop_on_signal() as stop, run.writing():
+    with devices.noticing(f"; go on with: {proposed('resume', run.path)}"), stop_on_signal() as stop, run.writing():
         engine = engine or run.experiment.search()
         devices.shared_text(json.dumps({"experiment": to_plain(run.experiment), "chunk": engine.chunk}))
         state = engine.start()
@@ -130,15 +130,13 @@ def compare_run(run: Run, *, names: Sequence[str] | None = None, say: Say = lamb
         ValueError: for a name that no baseline has.
         Interrupted: after SIGTERM; arms that were measured are kept.
     """
-    with end_on_sigterm(run.path), run.writing():
+    with end_on_sigterm(run.path), run.writing("compare"):
         result = _compared(run, names, say)
         run.write_json("comparison.json", result)
     return result
 
 
 def _compared(run: Run, names: Sequence[str] | None, say: Say) -> dict[str, Any]:
-    if not (run.path / "champion.json").exists():
-        raise RunError(f"run: {run.path} has no champion yet; finish it with `evodev resume {run.path}`")
     champion = load_champion(run.path)
     experiment = run.experiment
     metrics = run.metrics()
@@ -182,7 +180,7 @@ def report_run(run: Run) -> Path:
     """(Re)draw report.html and its figures; returns the page's path."""
     from evodev.report.page import build
 
-    with end_on_sigterm(run.path), run.writing():
+    with end_on_sigterm(run.path), run.writing("report"):
         page, figures = build(report_data(run, load_champion(run.path), run.comparison()))
         write_files(run.path, {**figures, "report.html": page.encode()})
     return run.path / "report.html"
@@ -271,14 +269,14 @@ def refuse_unlike(runs: Sequence[Run]) -> None:
     """
     seen: dict[int, Run] = {}
     for run in runs:
-        if run.experiment.seed in seen:
-            before = seen[run.experiment.seed].path
-            raise RunError(f"compare: {before} and {run.path} have the same seed; one search counts once")
-        seen[run.experiment.seed] = run
         parts, like = (trajectory(r.experiment) for r in (run, runs[0]))
         unlike = [name for name in parts if parts[name] != like[name] and name != "seed"]
         if unlike:
             raise RunError(f"compare: {runs[0].path} and {run.path} differ in {unlike[0]}; only seeds of one search are merged")
+        if run.experiment.seed in seen:
+            before = seen[run.experiment.seed].path
+            raise RunError(f"compare: {before} and {run.path} have the same seed; one search counts once")
+        seen[run.experiment.seed] = run
 
 
 def grow(champion: Champion, out: Path) -> tuple[Network, list[Path]]:

@@ -261,7 +261,15 @@ def test_every_claim_says_what_it_expects(name):
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [(["cristal"], "did you mean 'crystal'"), ([], "name one claim"), (["crystal", "--seeds", "0"], "seeds")],
+    [
+        (["cristal"], "did you mean 'crystal'"),
+        ([], "name one claim"),
+        (["crystal", "--seeds", "0"], "^seeds: at least 1, given 0$"),
+        (["crystal", "--first-seed", "-5"], "^first-seed: at least 0, given -5$"),
+        (["crystal", "--first-seed", "x"], "^first-seed: invalid int value: 'x'$"),
+        (["--all", "--jobs", "0"], "^jobs: at least 1, given 0$"),
+        (["crystal", "--sheds", "3"], "^experiment: unrecognized arguments: --sheds 3$"),
+    ],
 )
 def test_bad_input_is_one_line(arguments, says):
     with pytest.raises(ValueError, match=says):

@@ -319,7 +319,7 @@ def _reworded(champion: Path) -> None:
         (_tamper, "the numbers in .* are not those of champion.json"),
         (lambda c: (c / "champion.safetensors").write_bytes(b"torn"), "champion.safetensors is damaged"),
         (lambda c: (c / "champion.safetensors").unlink(), "champion.safetensors is missing"),
-        (lambda c: (c / "champion.json").unlink(), "champion.json is missing"),
+        (lambda c: (c / "champion.json").unlink(), "has no champion yet; finish it with `evodev resume"),
         (lambda c: (c / "champion.json").write_text("{"), "champion.json is not valid JSON"),
         (lambda c: (c / "champion.json").write_text("[]"), "champion.json does not hold what a champion.json holds"),
         (lambda c: (c / "champion.json").write_bytes(b"\xff"), "champion.json is not valid JSON"),

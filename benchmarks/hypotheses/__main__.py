@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from typing import NoReturn
 
 from benchmarks.common import RESULTS, read_result
 from benchmarks.hypotheses import CLAIMS
@@ -93,9 +94,18 @@ def run_all(budget: str, arguments: Sequence[str], jobs: int) -> int:
     return len(failed)
 
 
+class Parser(argparse.ArgumentParser):
+    """One that raises what is wrong with an argument, as everything else does."""
+
+    def error(self, message: str) -> NoReturn:
+        """A ValueError that begins with the argument's name, where there is one."""
+        name = message.removeprefix("argument --")
+        raise ValueError(name if name != message else f"experiment: {message}")
+
+
 def main(argv: Sequence[str] | None = None, program: str = "python -m benchmarks.hypotheses") -> int:
     """Entry point; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=program, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="claims: " + ", ".join(CLAIMS),
     )  # fmt: skip
@@ -112,8 +122,10 @@ def main(argv: Sequence[str] | None = None, program: str = "python -m benchmarks
     options = parser.parse_args(argv)
     if options.all == (options.name is not None):
         raise ValueError("experiment: name one claim, or ask for --all; claims: " + ", ".join(CLAIMS))
-    if options.seeds is not None and options.seeds < 1:
-        raise ValueError(f"seeds: at least 1, given {options.seeds}")
+    least = {"seeds": (options.seeds, 1), "first-seed": (options.first_seed, 0), "jobs": (options.jobs, 1)}
+    for name, (given, low) in least.items():
+        if given is not None and given < low:
+            raise ValueError(f"{name}: at least {low}, given {given}")
     began = time.perf_counter()
     if not options.all:
         run(options.name, options.budget, options.seeds, options.first_seed, fresh=options.fresh, redraw=options.redraw)
