@@ -111,3 +111,12 @@ def health_line(found: Mapping[str, float]) -> str:
     many = f"of {found['generations']:g} generations"
     parts += [f"{name} {found[name]:g} {many}" for name in SIGNS if name not in SHARES and found.get(name)]
     return ", ".join(parts) or "good"
+
+
+def gaps(generations: Sequence[int], last: int) -> str:
+    """Generations up to the ``last`` that have no record, in words; empty if none is missing."""
+    missing = sorted(set(range(1, last + 1)) - set(generations))
+    if not missing:
+        return ""
+    some = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+    return f"{len(missing)} of {last} generations: {some}"

@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evodev.files import RunError, proposed, read_records
-from evodev.health import health, health_line
+from evodev.health import gaps, health, health_line
 from evodev.processes import writer
 
 Records = Sequence[Mapping[str, Any]]
@@ -183,6 +183,8 @@ def rows(seen: Look, levels: str) -> list[tuple[str, str]]:
         out.append(("health", health_line(health(seen.records))))
     if seen.checkpoint:
         out.append(("checkpoint", f"generation {seen.checkpoint[0]}, {_ago(seen.checkpoint[1])}"))
+    if missing := gaps([record["generation"] for record in seen.records], seen.checkpoint[0] if seen.checkpoint else 0):
+        out.append(("records", f"metrics.jsonl lacks {missing}"))
     return out
 
 

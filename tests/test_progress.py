@@ -61,7 +61,14 @@ def test_a_search_that_runs_is_seen_with_its_pace_and_what_is_left(tmp_path: Pat
     for part in ("run generation 5/10", "fitness -1.500", "validation -1.000", "64 lives/s", "left 0:00:02", "health good"):
         assert part in said
     assert "checkpoint 4, 0:01:05 ago" in said
+    assert "records" not in dict(progress.rows(seen, "ab"))
     assert f"running, {ME}, last record 0:00:0" in said
+
+
+def test_records_that_are_lost_are_missed(tmp_path: Path) -> None:
+    run = _run(tmp_path / "run", [*FIVE[:2], FIVE[4]], lock=ME)
+    (run / "checkpoints" / "6").mkdir(parents=True)
+    assert dict(progress.rows(progress.look(run), "ab"))["records"] == "metrics.jsonl lacks 3 of 6 generations: 3, 4, 6"
 
 
 def test_one_look_at_what_is_not_started_torn_stopped_and_finished(

@@ -13,7 +13,7 @@ import numpy as np
 
 from evodev.decoders import Decoder
 from evodev.decoders.base import Tissue
-from evodev.health import SIGNS, health, health_line
+from evodev.health import SIGNS, gaps, health, health_line
 from evodev.manifest import flat
 from evodev.network import Network
 from evodev.report import figures
@@ -237,7 +237,9 @@ def search_figures(data: ReportData) -> list[Picture]:
         "Train fitness is on fresh lives in every generation, and noisy for that; validation is always on the same "
         "lives. The star is where the champion was found. Train fitness far below the rest is cut off."
     )
-    found = health(data.metrics)
+    found, recorded = health(data.metrics), [int(record["generation"]) for record in data.metrics]
+    if missing := gaps(recorded, max(recorded)):
+        text += f" The file of records lacks {missing}."
     text += f" Health: {health_line(found)}."
     text += "".join(f" {name.replace('_', ' ').capitalize()}: {meaning}." for name, meaning in SIGNS.items() if found[name])
     return [Picture("search.png", figures.search_curve(data.metrics, lives), "The search", text)]
