@@ -396,7 +396,3 @@ def list_command(arguments: list[str]) -> int:
         console.print(table)
         console.print()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

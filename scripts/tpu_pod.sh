@@ -44,4 +44,4 @@ printf -v arguments ' %q' "$@"
 if [ "$install" = 1 ]; then
     run "${remote[@]}" "--command=cd $where && python3 -m pip install --quiet -e '.[tpu]'"
 fi
-run "${remote[@]}" "--command=cd $where && EVODEV_DISTRIBUTED=auto python3 -m evodev.cli$arguments"
+run "${remote[@]}" "--command=cd $where && EVODEV_DISTRIBUTED=auto python3 -m evodev$arguments"

@@ -561,7 +561,7 @@ def test_a_reader_that_leaves_is_no_error_of_the_process() -> None:
     os.close(read)
     environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
     with os.fdopen(write, "wb") as pipe:
-        command = [sys.executable, "-m", "evodev.cli", "--help"]
+        command = [sys.executable, "-m", "evodev", "--help"]
         done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, env=environment, timeout=120)
     assert (done.returncode, done.stderr) == (141, b"")
 

@@ -33,7 +33,7 @@ def run_once(out: Path, seed: int) -> dict[str, Any]:
     if not clock.exists():
         with tempfile.TemporaryDirectory() as cache:
             began = time.perf_counter()
-            command = [sys.executable, "-m", "evodev.cli", "search", "--out", str(run), "--seed", str(seed)]
+            command = [sys.executable, "-m", "evodev", "search", "--out", str(run), "--seed", str(seed)]
             subprocess.run(command, check=True, env={**os.environ, "EVODEV_CACHE": cache})
             clock.write_text(str(time.perf_counter() - began))
     comparison = json.loads((run / "comparison.json").read_text())

@@ -25,7 +25,7 @@ RULE = (
     "chance."
 )
 """How to read the verdicts; see :mod:`benchmarks.hypotheses.verdict`."""
-WIDTH = 1500
+WIDTH = 1200
 """Pixels across a figure in the page."""
 COLOURS = {"supported": "#1b7f3b", "not supported": "#b3261e", "inconclusive": "#7a6a00"}
 

@@ -62,9 +62,9 @@ QUICK = {
     "import jax": ["-c", "import jax"],
     "import evodev": ["-c", "import evodev"],
     "import evodev, everything that a search uses": ["-c", "import evodev.progress, evodev.tracking, evodev.workflow"],
-    "evodev --help": ["-m", "evodev.cli", "--help"],
-    "evodev --version": ["-m", "evodev.cli", "--version"],
-    "evodev list": ["-m", "evodev.cli", "list"],
+    "evodev --help": ["-m", "evodev", "--help"],
+    "evodev --version": ["-m", "evodev", "--version"],
+    "evodev list": ["-m", "evodev", "list"],
 }
 
 
