@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from evodev.analysis.matching import chain, match, renamed
+from evodev.analysis.matching import against_untrained, chain, match, renamed
 from evodev.analysis.spectra import (
     chance_overlap,
     cka,
@@ -77,12 +77,21 @@ def test_overlap_of_known_angles() -> None:
     assert float(overlap(a, jnp.eye(4)[:, :3])) == pytest.approx(1.0)  # it lies in the larger
 
 
-@pytest.mark.parametrize(("k", "other"), [(3, 3), (2, 5)])
-def test_overlap_of_random_subspaces_is_the_null_in_expectation(k: int, other: int) -> None:
+@pytest.mark.parametrize(("k", "other"), [(1, 1), (3, 3), (2, 5), (11, 7), (12, 4)])
+def test_overlap_of_random_subspaces_has_the_mean_and_the_spread_of_the_null(k: int, other: int) -> None:
     n, many = 12, 2000
-    found = jax.vmap(overlap)(_gauss(many, n, k), _gauss(many, n, other))
-    assert chance_overlap(n, k, other) == max(k, other) / n
-    assert float(found.mean()) == pytest.approx(chance_overlap(n, k, other), abs=4 * float(found.std()) / many**0.5)
+    found = np.asarray(jax.vmap(overlap)(_gauss(many, n, k), _gauss(many, n, other)))
+    mean, deviation = chance_overlap(n, k, other)
+    assert mean == max(k, other) / n
+    assert found.mean() == pytest.approx(mean, abs=4 * deviation / many**0.5 + 1e-5)
+    assert found.std() == pytest.approx(deviation, rel=0.1, abs=1e-5)
+
+
+def test_overlap_of_two_lines_in_a_plane_by_hand() -> None:
+    assert chance_overlap(2, 1) == pytest.approx((0.5, 0.125**0.5))  # cos^2 of a uniform angle
+    assert chance_overlap(1, 1) == (1.0, 0.0)
+    with pytest.raises(ValueError, match="in 3 dimensions have 1 to 3; given 2 and 4"):
+        chance_overlap(3, 2, 4)
 
 
 # ---- codes
@@ -149,6 +158,26 @@ def test_untrained_networks_are_no_match() -> None:
     assert found.cosine > np.mean(
         [abs((a * b).sum()) / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(own, other, strict=True)]
     )
+
+
+def test_against_untrained_networks_kin_stand_out_and_strangers_do_not() -> None:
+    shapes = ((8, 12), (12, 12), (12, 8))
+    own, *others = ([np.asarray(_gauss(*shape)) for shape in shapes] for _ in range(41))
+    kin = [a + 0.7 * b for a, b in zip(own, others[0], strict=True)]
+    found = against_untrained(own, kin, samples=12)
+    assert found.value == match(own, kin).cosine
+    assert found.z > 4
+    pairs = zip(others[::2], others[1::2], strict=True)
+    strangers = [against_untrained(a, b, samples=12, seed=i).z for i, (a, b) in enumerate(pairs)]
+    assert abs(np.mean(strangers)) < 1
+    assert np.mean(np.abs(strangers) > 3) <= 0.1
+
+
+def test_untrained_networks_are_as_they_are_said_to_be_born() -> None:
+    kernels = [np.eye(4)] * 2
+    assert against_untrained(kernels, kernels, born=lambda rng: kernels, samples=2)[:4] == (1.0, 1.0, 0.0, 0.0)
+    with pytest.raises(ValueError, match="samples must be at least 2"):
+        against_untrained(kernels, kernels, samples=1)
 
 
 def test_chains_are_read_off_networks_and_others_refused() -> None:

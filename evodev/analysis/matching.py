@@ -2,16 +2,17 @@
 
 Networks here are dense chains: a kernel (pre, post) a layer, in order. Their hidden neurons have no names of their own, so
 that two networks are compared after the renaming that makes their weights most alike; what untrained networks of the same
-shape reach by the same search is the null.
+shape reach by the same search is the null (:func:`against_untrained`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from evodev.analysis.nulls import Against, beside
 from evodev.network import Network, matrix
 from evodev.substrate import Substrate
 from evodev.types import Array, Float
@@ -95,6 +96,46 @@ def match(
     if best is None:
         raise ValueError(f"match: restarts must be at least 1, given {restarts}")
     return best
+
+
+def against_untrained(
+    own: Sequence[Kernel],
+    other: Sequence[Kernel],
+    *,
+    born: Callable[[np.random.Generator], Sequence[Kernel]] | None = None,
+    samples: int = 20,
+    free_ends: bool = False,
+    restarts: int = 4,
+    rounds: int = 100,
+    seed: int = 0,
+) -> Against:
+    """How alike two networks are after :func:`match`, against pairs of untrained networks matched by the same search.
+
+    A search over permutations finds likeness in noise, the more the smaller the layers are: a cosine says nothing by itself.
+
+    Args:
+        own: kernels in order.
+        other: of the same shapes.
+        born: draws an untrained network of these shapes; by default all weights are independent and normal, as of He et al.
+            (2015) or LeCun (a layer's scale does not matter). Say how yours are born if it is otherwise: masked, orthogonal.
+        samples: pairs of the null, each of two networks born apart.
+        free_ends: as of :func:`match`, like ``restarts`` and ``rounds``.
+        restarts: starts.
+        rounds: the most passes over all populations.
+        seed: of the pairs that are drawn, and of :func:`match`.
+
+    Raises:
+        ValueError: as :func:`match`; or for fewer than two samples.
+    """
+    if samples < 2:
+        raise ValueError(f"matching: samples must be at least 2, so that they have a deviation; given {samples}")
+    shapes, rng = [np.shape(kernel) for kernel in own], np.random.default_rng(seed)
+    draw = born or (lambda rng: [rng.standard_normal(shape) for shape in shapes])
+
+    def likeness(a: Sequence[Kernel], b: Sequence[Kernel]) -> float:
+        return match(a, b, free_ends=free_ends, restarts=restarts, rounds=rounds, seed=seed).cosine
+
+    return beside(likeness(own, other), np.array([likeness(draw(rng), draw(rng)) for _ in range(samples)]))
 
 
 def _settle(

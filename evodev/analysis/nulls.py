@@ -21,10 +21,10 @@ does so symmetrically: then random graphs are symmetric too, and synapses of a n
 
 
 class Against(NamedTuple):
-    """A measure beside what it is in random graphs: its z-score and its ratio to their mean.
+    """A measure beside what it is in what was drawn from a null model: its z-score and its ratio to their mean.
 
-    ``deviation`` is that of a sample (n - 1). ``z`` is 0 where random graphs always have the same value, infinite where they
-    always have the same other one, and NaN where only one has any; ``ratio`` is NaN where their mean is zero.
+    ``deviation`` is that of a sample (n - 1). ``z`` is 0 where all that was drawn has the same value, infinite where it all has
+    the same other one, and NaN where only one has any; ``ratio`` is NaN where the mean is zero.
     """
 
     value: float
@@ -115,11 +115,12 @@ def against(
     own, out = measure(graph), {}
     for null in nulls:
         drawn = [measure(null_graph(graph, null, seed=seed * samples + i)) for i in range(samples)]
-        out[null] = {n: _beside(v, np.array([d[n] for d in drawn])) for n, v in own.items() if np.isfinite(v)}
+        out[null] = {n: beside(v, np.array([d[n] for d in drawn])) for n, v in own.items() if np.isfinite(v)}
     return out
 
 
-def _beside(value: float, drawn: np.ndarray) -> Against:
+def beside(value: float, drawn: np.ndarray) -> Against:
+    """A measure against the same measure of what was drawn; draws that have none are left out."""
     known = drawn[np.isfinite(drawn)]
     if not len(known):
         return Against(value, np.nan, np.nan, np.nan, np.nan)

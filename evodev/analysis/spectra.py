@@ -64,12 +64,30 @@ def overlap(a: Basis, b: Float[Array, "n l"]) -> Scalar:
     return (principal_cosines(a, b) ** 2).mean()
 
 
-def chance_overlap(n: int, k: int, other: int | None = None) -> float:
-    """What :func:`overlap` is in the mean if one of the spaces is random; k / n for two of ``k`` dimensions out of ``n``.
+class Chance(NamedTuple):
+    """Mean and standard deviation of a measure where there is nothing to find."""
 
-    Each of the smaller space's orthonormal directions has a squared projection of (larger / n) on the other in expectation.
+    mean: float
+    deviation: float
+
+
+def chance_overlap(n: int, k: int, other: int | None = None) -> Chance:
+    """What :func:`overlap` is if one of the spaces is random; in the mean k / n for two of ``k`` dimensions out of ``n``.
+
+    The trace of the product of two projectors, of ``k`` and ``l`` dimensions and one of them uniformly rotated, has mean
+    k l / n and variance 2 k l (n - k) (n - l) / (n^2 (n - 1) (n + 2)), by the moments of the beta matrix (Muirhead 1982,
+    Aspects of Multivariate Statistical Theory, section 3.3); ``overlap`` is the trace over the smaller of both.
+
+    Raises:
+        ValueError: unless both spaces have 1 to ``n`` dimensions.
     """
-    return max(k, other or k) / n
+    also = k if other is None else other
+    if not (1 <= k <= n and 1 <= also <= n):
+        raise ValueError(f"chance_overlap: spaces in {n} dimensions have 1 to {n}; given {k} and {also}")
+    if n == 1:
+        return Chance(1.0, 0.0)
+    variance = 2 * k * also * (n - k) * (n - also) / (n**2 * (n - 1) * (n + 2))
+    return Chance(max(k, also) / n, variance**0.5 / min(k, also))
 
 
 def cka(own: Responses, other: Float[Array, "examples others"], *, debiased: bool = False) -> Scalar:

@@ -1,5 +1,7 @@
 """Baselines and controls: one file a kind, one line here each arm. The names are those printed in every table."""
 
+from dataclasses import replace
+
 from evodev.baselines.base import Arm, Baseline, Setting
 from evodev.baselines.controls import (
     FreshWeights,
@@ -35,6 +37,15 @@ NARROW = (128, 64)
 """Hidden layers of arms that can be trained where the champion's substrate is too large for it: an outer step of MAML takes 5 s
 and 8 GB on the 2.5 million synapses of the preset few-shot-digits (one core), and .03 s here."""
 
+META = {
+    "MAML": MetaLearned("maml"),
+    "first-order MAML": MetaLearned("first-order maml"),
+    "Reptile": MetaLearned("reptile"),
+    "ANIL": MetaLearned("anil"),
+    "Meta-SGD": MetaLearned("meta-sgd"),
+    "multi-task pretraining": MetaLearned("pretraining"),
+}
+
 BASELINES: dict[str, Baseline] = {
     "dense, tuned backprop": TunedGrid("dense"),
     "random sparse, tuned backprop": TunedGrid("sparse"),
@@ -54,14 +65,8 @@ BASELINES: dict[str, Baseline] = {
     "CNN": Convolutional(),
     "CNN, random features": Convolutional(readout_only=True),
     "CNN, tuned optimiser and width": RandomSearch(Convolutional()),
-    "MAML": MetaLearned("maml"),
-    "first-order MAML": MetaLearned("first-order maml"),
-    "Reptile": MetaLearned("reptile"),
-    "ANIL": MetaLearned("anil"),
-    "Meta-SGD": MetaLearned("meta-sgd"),
-    "multi-task pretraining": MetaLearned("pretraining"),
-    "MAML, narrow": MetaLearned("maml", hidden=NARROW),
-    "multi-task pretraining, narrow": MetaLearned("pretraining", hidden=NARROW),
+    **META,
+    **{f"{name}, narrow": replace(baseline, hidden=NARROW) for name, baseline in META.items()},
     "MAML through the decoder": ThroughDecoder(),
     "distilled from a dense teacher": Distilled(),
     "ES on direct weights": EvolvedWeights(),
