@@ -1,6 +1,6 @@
 """The headline: the default preset over ten outer seeds against every kind of arm.
 
-    python -m benchmarks.comparison.headline [--seeds K] [--minutes M] [--arms NAME ...] [--finished]
+    python -m benchmarks.comparison.headline [--seeds K [--first S]] [--minutes M] [--arms NAME ...] [--again] [--finished]
 
 Ten searches of the preset `few-shot-digits` as shipped, and for each of them the arms below on 64 held-out lives of unseen
 classes, through `evodev.comparison.judge`, with all that it tunes. The unit is the outer seed. A search's champion has at most
@@ -16,12 +16,15 @@ Written down before the run, the signs expected:
 5. Taking the champion apart costs: masks with fresh or shuffled weights and random genomes are worse; other names for neurons
    change nothing.
 
-Searches and finished arms are kept in benchmarks/comparison/.cache/headline, an arm of a seed a file: a killed script goes on
-where it was. Arms that cost most have fewer seeds where the machine did not allow for more; the rows say how many.
+Finished searches lie in benchmarks/comparison/champions, so that an arm can be added without searching again; what each arm did
+in each seed is in the result, which the script reads back. Until it is written there, it is kept in
+benchmarks/comparison/.cache/headline, an arm of a seed a file: a killed script goes on where it was. `--again` lives the named
+arms anew. Arms that cost most have fewer seeds where the machine did not allow for more; the rows say how many.
 """
 
 import argparse
 import json
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +33,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.common import result_path, write_result
+from benchmarks.common import read_result, result_path, write_result
 from benchmarks.figures import band, points
 from evodev.baselines import BASELINES
 from evodev.cli import prepare_jax
@@ -49,6 +52,9 @@ SPARSE_TRAINING = ("magnitude pruning", "SNIP", "GraSP", "SynFlow", "SET", "RigL
 BEATEN = ("dense + evolved hyperparameters", "MAML", *SPARSE_TRAINING)
 """Beginnings of the names of arms that the champion is to beat."""
 CACHE = Path(__file__).parent / ".cache" / "headline"
+CHAMPIONS = Path(__file__).parent / "champions"
+SEARCHED = ("champion.json", "champion.safetensors", "config.yaml", "manifest.json", "metrics.jsonl")
+"""Files of a finished search that a comparison reads."""
 FIRST = (
     "1-NN on inputs",
     "nearest centroid on inputs",
@@ -73,62 +79,84 @@ FIRST = (
 
 def run_of(seed: int) -> Run:
     """The finished search of a seed, of which only the lives of the comparison differ from the preset."""
-    path = CACHE / f"seed-{seed}"
+    path, finished = CACHE / f"seed-{seed}", CHAMPIONS / f"seed-{seed}"
+    if finished.exists() and not path.exists():
+        shutil.copytree(finished, path)
     experiment = replace(preset("few-shot-digits"), seed=seed)
     run = Run.open(path) if path.exists() else Run.create(path, experiment, command=f"evodev search --seed {seed}")
     if not (path / "champion.json").exists():
         search(run)
+    if not finished.exists():
+        finished.mkdir(parents=True)
+        for name in SEARCHED:
+            shutil.copy(path / name, finished / name)
     return Run(path, replace(run.experiment, comparison=Comparison(lives=LIVES, levels="none")))
 
 
+Entry = dict[str, Any]
+Entries = dict[int, Entry]
+"""What an arm did, by seed: ``aulc``, ``accuracy`` a probe, ``density``, ``synapses``, ``tuning_lives``, ``note``, ``role``,
+``core_seconds``. An entry taken over from an earlier table has three decimals of AULC, and null for what the table left out."""
+
+
+def entry_of(arm: dict[str, Any]) -> Entry:
+    """What the result holds of an arm of comparison.json."""
+    return {field: arm[field] for field in ("role", "synapses", "density", "tuning_lives", "note")} | {
+        "aulc": arm["scores"]["aulc"]["value"] if "aulc" in arm["scores"] else None,
+        "accuracy": [round(value, 5) for value in arm["curves"]["accuracy"]["mean"]] if "accuracy" in arm["curves"] else None,
+    }
+
+
 def file_of(name: str, seed: int) -> Path:
-    """Where an arm of a seed is kept."""
+    """Where an arm of a seed is kept until it is in the result."""
     return CACHE / f"arms-{seed}" / f"{''.join(c if c.isalnum() else '-' for c in name)}.json"
 
 
-def kept(name: str, seed: int) -> dict[str, Any] | None:
-    """The comparison of an arm of a seed, if it is finished."""
-    path = file_of(name, seed)
-    return json.loads(path.read_text()) if path.exists() else None
-
-
-def one_arm(name: str, seed: int) -> dict[str, Any]:
-    """The comparison of a seed's champion with one baseline, kept once it is finished; with none, for the champion itself."""
-    path = file_of(name, seed)
-    if path.exists():
-        return json.loads(path.read_text())
-    run, began = run_of(seed), time.process_time()
+def one_arm(name: str, seed: int) -> None:
+    """Compare a seed's champion with one baseline, or with none, and keep what comes of it."""
+    run, path, began = run_of(seed), file_of(name, seed), time.process_time()
     if name == CHAMPION:
         run = replace(run, experiment=replace(run.experiment, comparison=replace(run.experiment.comparison, levels="evolved")))
-    result = compare_run(run, names=[] if name == CHAMPION else [name])
-    result["core_seconds"] = time.process_time() - began
+    whole = compare_run(run, names=[] if name == CHAMPION else [name])
+    names = (CHAMPION, CENTROID) if name == CHAMPION else (name,)
+    spent = time.process_time() - began
+    kept = {"arms": {n: entry_of(whole["arms"][n]) | {"core_seconds": spent} for n in names if n in whole["arms"]}}
+    if name == CHAMPION:
+        levels = {
+            level: {"held_out": own["held_out"], "final": {n: arm["final"]["value"] for n, arm in own["arms"].items()}}
+            for level, own in whole["levels"].items()
+        }
+        curse = whole["winners_curse"]
+        kept["levels"], kept["winners_curse"] = levels, curse["fresh"]["value"] - curse["selected"]["value"]
     path.parent.mkdir(exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(result))
+    partial.write_text(json.dumps(kept))
     partial.replace(path)
-    arm = result["arms"].get(name)
-    score = arm["scores"].get("aulc") if arm else None
-    print(f"{name}, seed {seed}: {score and round(score['value'], 3)}, {result['core_seconds']:.0f} core-s", flush=True)
-    return result
-
-
-Entries = dict[int, dict[str, Any]]
-"""An arm's entry of comparison.json by seed."""
+    score = kept["arms"].get(name, {}).get("aulc")
+    print(f"{name}, seed {seed}: {score and round(score, 3)}, {spent:.0f} core-s", flush=True)
 
 
 def finished(seeds: int) -> tuple[dict[str, Entries], Entries]:
-    """What is finished: entries by arm and seed, the champion and the centroid first; and whole comparisons by seed."""
-    whole = {seed: result for seed in range(seeds) if (result := kept(CHAMPION, seed)) is not None}
-    arms: dict[str, Entries] = {name: {s: r["arms"][name] for s, r in whole.items()} for name in (CHAMPION, CENTROID)}
-    for name in BASELINES:
-        own = {s: r["arms"][name] for s in whole if (r := kept(name, s)) is not None and name in r["arms"]}
-        arms |= {name: own} if own else {}
-    return arms, whole
+    """What is finished, here or in the result: entries by arm and seed, the champion first; levels and curse by seed."""
+    result = read_result("comparison", "headline") or {}
+    arms: dict[str, Entries] = {name: {} for name in (CHAMPION, CENTROID, *BASELINES)}
+    for name, own in arms.items():
+        own |= {int(seed): entry for seed, entry in result.get("arms", {}).get(name, {}).items()}
+    whole: Entries = {int(seed): own for seed, own in result.get("champions", {}).items()}
+    for name in (CHAMPION, *BASELINES):
+        for seed in range(seeds):
+            if file_of(name, seed).exists():
+                kept = json.loads(file_of(name, seed).read_text())
+                for arm, entry in kept.pop("arms").items():
+                    arms[arm][seed] = entry
+                whole |= {seed: kept} if kept else {}
+    ordered = {name: {s: own[s] for s in sorted(own) if s in arms[CHAMPION]} for name, own in arms.items()}
+    return {name: own for name, own in ordered.items() if own}, {s: whole[s] for s in arms[CHAMPION]}
 
 
 def aulcs(entries: Entries) -> dict[int, float]:
     """AULC by seed, of an arm that has one."""
-    return {seed: e["scores"]["aulc"]["value"] for seed, e in entries.items() if "aulc" in e["scores"]}
+    return {seed: e["aulc"] for seed, e in entries.items() if e["aulc"] is not None}
 
 
 def against(name: str, arms: dict[str, Entries], ps: dict[str, float]) -> list[dict[str, Any]]:
@@ -162,7 +190,7 @@ def against(name: str, arms: dict[str, Entries], ps: dict[str, float]) -> list[d
 
 def accuracies(entries: Entries) -> np.ndarray:
     """Mean accuracy, (seeds, probes)."""
-    return np.array([e["curves"]["accuracy"]["mean"] for e in entries.values()])
+    return np.array([e["accuracy"] for e in entries.values()])
 
 
 def rows_of(arms: dict[str, Entries], whole: Entries) -> list[dict[str, Any]]:
@@ -196,17 +224,15 @@ def rows_of(arms: dict[str, Entries], whole: Entries) -> list[dict[str, Any]]:
                 "label": f"least accuracy above {name}, over all probes after birth", "measured": float(mean), "lo": float(low),
                 "hi": float(high), "target": 0.0, "met": bool(low >= 0), "note": f"{len(seeds)} seeds",
             })  # fmt: skip
-    levels = {seed: result["levels"] for seed, result in whole.items()}
-    for level, about in next(iter(levels.values())).items():
-        for name in about["arms"]:
-            final = [own[level]["arms"][name]["final"]["value"] for own in levels.values()]
+    for level, about in next(iter(whole.values()))["levels"].items():
+        for name in about["final"]:
+            final = [own["levels"][level]["final"][name] for own in whole.values()]
             mean, low, high = interval(np.array(final), 2000)
             rows.append({
                 "label": f"{name}, accuracy at the end of a life, level {level!r}", "measured": float(mean), "lo": float(low),
                 "hi": float(high), "unit": "", "note": about["held_out"],
             })  # fmt: skip
-    curse = [r["winners_curse"] for r in whole.values()]
-    mean, low, high = interval(np.array([c["fresh"]["value"] - c["selected"]["value"] for c in curse]), 2000)
+    mean, low, high = interval(np.array([own["winners_curse"] for own in whole.values()]), 2000)
     rows.append({
         "label": "winner's curse: fitness on fresh lives less that by which the champion was chosen", "unit": "nats",
         "measured": float(mean), "lo": float(low), "hi": float(high), "note": "validation family; below 0: the choice flattered",
@@ -229,7 +255,7 @@ def draw(arms: dict[str, Entries]) -> None:
     for role, many in (("baseline", 4), ("control", 1)):
         own = [n for n in reversed(named) if next(iter(arms[n].values()))["role"] == role and n != "neurons relabelled"]
         shown |= dict.fromkeys(own[:many])
-    for number, name in enumerate(n for n in shown if n in arms):
+    for number, name in enumerate(n for n in shown if n in arms and all(e["accuracy"] for e in arms[n].values())):
         curve = accuracies(arms[name])
         line = {"color": COLOURS["evolved"], "linewidth": 2.4} if name == CHAMPION else {"color": f"C{number}", "linewidth": 1.4}
         band(right, range(curve.shape[1]), curve, label=name, marker="", **line)
@@ -246,14 +272,18 @@ def draw(arms: dict[str, Entries]) -> None:
 def write(seeds: int) -> None:
     """The result of what is finished, and its figure."""
     arms, whole = finished(seeds)
-    spent = sum(r["core_seconds"] for name in (CHAMPION, *BASELINES) for s in whole if (r := kept(name, s)) is not None)
+    spent = [entry["core_seconds"] for own in arms.values() for entry in own.values()]
+    timed = [seconds for seconds in spent if seconds is not None]
     budget = (
         f"{len(whole)} searches of the preset as shipped (80,640 lives each); {LIVES} held-out lives an arm; "
-        f"{spent / 60:.0f} core-minutes for the arms"
+        f"{sum(timed) / 60:.0f} core-minutes for {len(timed)} of {len(spent)} pairs of an arm and a seed"
     )
     command = f"python -m benchmarks.comparison.headline --seeds {seeds}"
     rows = rows_of(arms, whole)
-    write_result("comparison", "headline", rows, command=command, seeds=len(whole), budget=budget, figure="headline.png")
+    write_result(
+        "comparison", "headline", rows, command=command, seeds=len(whole), budget=budget, figure="headline.png",
+        more={"arms": arms, "champions": whole},
+    )  # fmt: skip
     draw(arms)
     for entry in rows:
         low, high = (entry.get(bound, entry["measured"]) for bound in ("lo", "hi"))
@@ -266,13 +296,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no arm after so long")
     parser.add_argument("--arms", nargs="*", default=[CHAMPION, *FIRST], choices=[CHAMPION, *BASELINES])
+    parser.add_argument("--first", type=int, default=0, help="first seed to run; all that are finished are written")
+    parser.add_argument("--again", action="store_true", help="live the named arms anew, although they are finished")
     parser.add_argument("--finished", action="store_true", help="run nothing, write what is finished")
     options = parser.parse_args()
     prepare_jax()
-    until = time.monotonic() + 60 * options.minutes
-    for name in options.arms:
-        for seed in range(options.seeds):
-            if not options.finished and time.monotonic() < until:
+    until, (arms, _) = time.monotonic() + 60 * options.minutes, finished(options.seeds)
+    for name in () if options.finished else options.arms:
+        for seed in range(options.first, options.seeds):
+            known = seed in arms.get(name, {}) and not options.again
+            if not known and time.monotonic() < until:
                 one_arm(name, seed)
     write(options.seeds)
 
