@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from evodev.baselines.masks import Masks
+from evodev.baselines.masks import Masks, same_degrees, same_density, same_layers
 from evodev.decoders import Decoder
 from evodev.decoders.cells.types import CellTypes
 from evodev.decoders.sparsity import Budget
@@ -224,6 +224,16 @@ def nearest(masks: Masks) -> dict[str, np.ndarray]:
     return out
 
 
+def nearness(masks: dict[str, np.ndarray]) -> dict[str, float]:
+    """Mean distance of a synapse's ends, over that of all pairs: 1 is no preference for neighbours."""
+    substrate, out = wired_substrate(), {}
+    for name, projection in zip(masks, substrate.projections, strict=True):
+        pre, post = (substrate.population(n).coordinates[:, 0] for n in (projection.pre, projection.post))
+        distance = np.abs(pre[:, None] - post[None])
+        out[name] = float((distance * masks[name]).sum() / masks[name].sum() / distance.mean())
+    return out
+
+
 @partial(jax.jit, static_argnames=("forward", "steps", "batch", "looks"))
 def trainings(
     forward: Forward, params: Params, masks: Params, train: Any, held_out: Any, rate: Array, decay: Array, *,
@@ -237,3 +247,16 @@ def trainings(
         )  # fmt: skip
 
     return jax.vmap(one)(params, masks, train, rate, decay)
+
+
+MOVED, MOVED_RANDOM = "mask evolved on the original", "random mask, same layers as on the original"
+NEAREST = "hand-made mask, nearest inputs"
+WEIGHTS, INITIAL = "evolved mask and initial weights", "initial genome's mask"
+EVOLVED, RANDOM, AS_TUNED = "evolved mask", "random mask, same layers", ", trained as the tuned MLP"
+CONTROLS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
+    "random mask, same density": same_density,
+    RANDOM: same_layers,
+    "random mask, same degrees": same_degrees,
+    NEAREST: lambda masks, rng: nearest(masks),
+}
+"""Each is made of the mask evolved in the same world."""
