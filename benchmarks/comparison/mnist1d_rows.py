@@ -44,6 +44,11 @@ def kept(name: str) -> dict[str, Any] | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
+def searches(kind: str) -> list[dict[str, Any]]:
+    """Finished searches on the original signals."""
+    return [json.loads(path.read_text()) for path in sorted(CACHE.glob(f"search-original-{kind}-*.json"))]
+
+
 def verdict_row(label: str, verdict: Verdict, corrected: float, above: Any, *, sign: int, note: str = "") -> dict[str, Any]:
     """A paired difference in points; ``sign`` is the expected one."""
     met = corrected < 0.05 and sign * verdict.value > 0
@@ -90,6 +95,9 @@ def noted(world: str, arm: str) -> str:
         )
     if arm == "MLP, evolved hyperparameters" and "rate" in done:
         return f"median rate {np.median(done['rate']):.2g}, decay {np.median(done['decay']):.2g}; same search as the masks"
+    if arm == WEIGHTS:
+        ends = (np.mean([search["history"][-1] for search in searches(kind)]) for kind in ("weights", "mask"))
+        return "scores at the end of its searches {:.3f}, of those of masks {:.3f}".format(*ends)
     if "fan_in" in done:
         fan, near = (done[k] for k in ("fan_in", "nearness"))
         numbers = ", ".join(f"{n} {fan[n]:.0f} inputs a neuron, distance {near[n]:.2f} of chance" for n in fan)
