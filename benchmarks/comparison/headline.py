@@ -36,6 +36,7 @@ from matplotlib.figure import Figure
 from benchmarks.common import read_result, result_path, write_result
 from benchmarks.figures import band, points
 from evodev.baselines import BASELINES
+from evodev.baselines.factorial import effects
 from evodev.cli import prepare_jax
 from evodev.comparison import CENTROID, CHAMPION
 from evodev.lifetime import probe_steps
@@ -224,6 +225,7 @@ def rows_of(arms: dict[str, Entries], whole: Entries) -> list[dict[str, Any]]:
                 "label": f"least accuracy above {name}, over all probes after birth", "measured": float(mean), "lo": float(low),
                 "hi": float(high), "target": 0.0, "met": bool(low >= 0), "note": f"{len(seeds)} seeds",
             })  # fmt: skip
+    rows += apart(arms)
     for level, about in next(iter(whole.values()))["levels"].items():
         for name in about["final"]:
             final = [own["levels"][level]["final"][name] for own in whole.values()]
@@ -238,6 +240,30 @@ def rows_of(arms: dict[str, Entries], whole: Entries) -> list[dict[str, Any]]:
         "measured": float(mean), "lo": float(low), "hi": float(high), "note": "validation family; below 0: the choice flattered",
     })  # fmt: skip
     return rows
+
+
+def apart(arms: dict[str, Entries]) -> list[dict[str, Any]]:
+    """What each part of the champion saves, and which parts need each other, by the factorial; a unit is a search."""
+    areas = {name: aulcs(own) for name, own in arms.items()}
+    whole = {name: np.array(list(own.values())) for name, own in areas.items() if own.keys() == areas[CHAMPION].keys()}
+    found = effects(whole, 2000)
+    said = {
+        "main": "mean of {} pairs of cells that differ in this alone",
+        "first": "where as much as can be of all else is replaced",
+        "last": "where as much as can be of all else is the champion's",
+    }
+    told = [
+        (f"factorial: {pair}", "what the one saves more where the other is the champion's too", own)
+        for pair, own in found.pop("interactions", {}).items()
+    ]
+    for what, own in found.items():
+        told += [
+            (f"factorial: {what}, {kind}", f"AULC saved; {note.format(own['pairs'])}", own[kind]) for kind, note in said.items()
+        ]
+    return [
+        {"label": label, "measured": own["value"], "lo": own["lo"], "hi": own["hi"], "unit": "nats", "note": note}
+        for label, note, own in told
+    ]
 
 
 def draw(arms: dict[str, Entries]) -> None:
