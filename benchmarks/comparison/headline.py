@@ -110,7 +110,7 @@ def entry_of(arm: dict[str, Any]) -> Entry:
 
 def file_of(name: str, seed: int) -> Path:
     """Where an arm of a seed is kept until it is in the result."""
-    return CACHE / f"arms-{seed}" / f"{''.join(c if c.isalnum() else '-' for c in name)}.json"
+    return CACHE / f"arms-{seed}" / ("".join(c if c.isalnum() or c in "+-" else "_" for c in name) + ".json")
 
 
 def one_arm(name: str, seed: int) -> None:
