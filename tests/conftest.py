@@ -1,7 +1,10 @@
 """Set up before evodev is imported: checked annotations, four devices, and programs that compile fast."""
 
+import gc
 import os
 import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 # nothing here is timed: quick compilation matters, quick programs do not; set XLA_FLAGS to test with other code
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
@@ -28,6 +31,20 @@ settings.load_profile("evodev")
 def pytest_configure(config: pytest.Config) -> None:
     if not config.option.markexpr:
         config.option.markexpr = "not slow"
+
+
+MAPS = Path("/proc/self/maps")
+MOST_MAPS = 20_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_programs() -> Iterator[None]:
+    """Compiled programs are let go between files when they are many: each takes pieces of memory of its own, and a process that
+    has 65,530 of them, as Linux counts by default, is aborted."""
+    yield
+    if MAPS.exists() and MAPS.read_text().count("\n") > MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture
