@@ -168,7 +168,8 @@ def against(name: str, arms: dict[str, Entries], ps: dict[str, float]) -> list[d
     mean, low, high = interval(other, 2000)
     entry = next(iter(arms[name].values()))
     many, each = f"{len(other)} seeds", ", ".join(f"{value:.3f}" for value in other)
-    about = f"{entry['synapses']:,} synapses; {entry['tuning_lives']:,} tuning lives; {entry['note']}; seeds {each}"
+    taken = "; taken over from an earlier table, three decimals each" if entry["accuracy"] is None else ""
+    about = f"{entry['synapses']:,} synapses; {entry['tuning_lives']:,} tuning lives; {entry['note']}{taken}; seeds {each}"
     rows: list[dict[str, Any]] = [{
         "label": f"{name}, AULC", "measured": float(mean), "lo": float(low), "hi": float(high), "unit": "nats",
         "note": f"{many}; {entry['role']}; {about}",
