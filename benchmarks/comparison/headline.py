@@ -35,7 +35,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.common import read_result, result_path, write_result
 from benchmarks.figures import band, points
-from evodev.baselines import BASELINES
+from evodev.baselines import BASELINES, META
 from evodev.baselines.factorial import effects
 from evodev.cli import prepare_jax
 from evodev.comparison import CENTROID, CHAMPION
@@ -56,6 +56,14 @@ CACHE = Path(__file__).parent / ".cache" / "headline"
 CHAMPIONS = Path(__file__).parent / "champions"
 SEARCHED = ("champion.json", "champion.safetensors", "config.yaml", "manifest.json", "metrics.jsonl")
 """Files of a finished search that a comparison reads."""
+UNAFFORDABLE = "a step of 8 lives through 2.5 million synapses takes 5 s and 8 GB, a seed hours"
+NOT_RUN = {
+    **{name: f"{UNAFFORDABLE}; its narrow arm stands in for it" for name in META},
+    "distilled from a dense teacher": f"{UNAFFORDABLE}, teacher and student; nothing stands in for it",
+    "MAML through the decoder": "a seed takes as long as several searches; two seeds are in meta_gradient, better than the champion",
+    "ES on direct weights": "a population of 2.5 million weights each; its narrow arm stands in for it",
+}
+"""Why arms are not in the table, as long as they are not."""
 FIRST = (
     "1-NN on inputs",
     "nearest centroid on inputs",
@@ -225,6 +233,8 @@ def rows_of(arms: dict[str, Entries], whole: Entries) -> list[dict[str, Any]]:
                 "label": f"least accuracy above {name}, over all probes after birth", "measured": float(mean), "lo": float(low),
                 "hi": float(high), "target": 0.0, "met": bool(low >= 0), "note": f"{len(seeds)} seeds",
             })  # fmt: skip
+    for name, why in NOT_RUN.items():
+        rows += [] if name in arms else [{"label": f"{name}, AULC", "met": False, "note": f"not run on the preset: {why}"}]
     rows += apart(arms)
     for level, about in next(iter(whole.values()))["levels"].items():
         for name in about["final"]:
@@ -313,7 +323,7 @@ def write(seeds: int) -> None:
         more={"arms": known, "champions": whole},
     )  # fmt: skip
     draw(arms)
-    for entry in rows:
+    for entry in (row for row in rows if "measured" in row):
         low, high = (entry.get(bound, entry["measured"]) for bound in ("lo", "hi"))
         print(f"{entry['label']:85} {entry['measured']:.3f} [{low:.3f}, {high:.3f}] {entry.get('met', '')}")
 
